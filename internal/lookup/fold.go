@@ -24,35 +24,31 @@ func Fold(s string) string {
 	return strings.ToLower(s)
 }
 
-// foldUnicode folds the valid stretches of s one by one: a transformer would
-// put U+FFFD for the bytes between them, and two different keys would be one.
+// foldUnicode folds the stretches between what must stay as it is: of invalid
+// bytes a transformer would make U+FFFD, and two different keys would be one.
 func foldUnicode(s string) string {
 	fold := cases.Fold() // may hold state, so it is not shared
-	if utf8.ValidString(s) {
+	var b strings.Builder
+	start := 0
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 || cherokeeCapital(r) {
+			b.WriteString(fold.String(s[start:i]))
+			b.WriteString(s[i : i+size])
+			start = i + size
+		}
+		i += size
+	}
+	if start == 0 {
 		return fold.String(s)
 	}
-	var b strings.Builder
-	for s != "" {
-		n := validPrefix(s)
-		b.WriteString(fold.String(s[:n]))
-		s = s[n:]
-		if s != "" {
-			b.WriteByte(s[0])
-			s = s[1:]
-		}
-	}
+	b.WriteString(fold.String(s[start:]))
 	return b.String()
 }
 
-// validPrefix is the length of the valid UTF-8 that s begins with.
-func validPrefix(s string) int {
-	for i, r := range s {
-		if r != utf8.RuneError {
-			continue
-		}
-		if _, size := utf8.DecodeRuneInString(s[i:]); size <= 1 {
-			return i
-		}
-	}
-	return len(s)
+// cherokeeCapital tells the one script whose letters fold to the capitals
+// (Unicode CaseFolding.txt). cases.Fold does so for the small letters and yet
+// turns the capitals into small ones.
+func cherokeeCapital(r rune) bool {
+	return '\u13a0' <= r && r <= '\u13f5'
 }

@@ -19,7 +19,8 @@ func TestFold(t *testing.T) {
 		"final sigma":               {"ΣΑΣ ς", "σασ σ"},
 		"ligature":                  {"ﬁ", "fi"},
 		"Kelvin sign":               {"K", "k"},
-		"Cherokee folds upwards":    {"ꭰ", "Ꭰ"},
+		"Cherokee folds upwards":    {"ꭰᏸ", "ᎠᏰ"},
+		"Cherokee capitals stay":    {"ᎠXÄᏵ", "ᎠxäᏵ"},
 		"a replacement char stays":  {"A�B", "a�b"},
 		"invalid bytes stay":        {"A\xffB\xc3", "a\xffb\xc3"},
 		"invalid between non-ASCII": {"Ä\xffÖ\x80", "ä\xffö\x80"},
@@ -43,7 +44,7 @@ func TestFoldAllocates(t *testing.T) {
 }
 
 func FuzzFold(f *testing.F) {
-	for _, seed := range []string{"", "User@Example.COM", "Straße", "A\xff\xc3ß", "İ", "ŉ", "ΐ"} {
+	for _, seed := range []string{"", "User@Example.COM", "Straße", "A\xff\xc3ß", "İ", "ŉ", "ΐ", "ᎠꭰA"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
