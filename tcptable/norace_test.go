@@ -1,0 +1,5 @@
+//go:build !race
+
+package tcptable_test
+
+const raceEnabled = false

@@ -1,0 +1,76 @@
+package tcptable
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"postern/internal/lookup"
+	"postern/internal/turn"
+)
+
+// The first words of a reply.
+const (
+	codeFound    = "200"
+	codeNotFound = "500"
+	codeTrouble  = "400"
+)
+
+// noReason is the text of a 500 where the map has given none.
+const noReason = "not found"
+
+// lastWord is the reply to a request whose map does not return.
+const lastWord = "400 the map did not answer within its time\n"
+
+// outcome is a reply and its name among the metrics.
+type outcome struct{ code, text, result string }
+
+// judge turns the answer of a map into a reply, such that Postfix understands
+// what the map meant.
+func judge(value string, found bool, err error, limit int) outcome {
+	switch {
+	case err != nil:
+		return outcome{codeTrouble, turn.Reason(err.Error()), trouble(err)}
+	case !found && value != "":
+		return outcome{codeNotFound, turn.Reason(value), "notfound"}
+	case value == "":
+		return outcome{codeNotFound, noReason, "notfound"}
+	case strings.IndexByte(value, 0) >= 0:
+		return outcome{codeTrouble, "value contains a NUL", "perm"}
+	case !utf8.ValidString(value):
+		return outcome{codeTrouble, "value is not valid UTF-8", "perm"}
+	}
+	if n := lineLen(value); n > limit {
+		return outcome{codeTrouble, fmt.Sprintf("a reply of %d bytes is over the limit of %d", n, limit), "temp"}
+	}
+	return outcome{codeFound, value, "found"}
+}
+
+func lineLen(value string) int { return len(codeFound) + 1 + quotedLen(value) + 1 }
+
+func trouble(err error) string {
+	switch {
+	case lookup.IsPermanent(err):
+		return "perm"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	}
+	return "temp"
+}
+
+// writeReply writes a reply line. Spaces are quoted in values only.
+func (h *Handler) writeReply(w *bufio.Writer, code, text string) error {
+	hex := upperHex
+	if h.LowerHex {
+		hex = lowerHex
+	}
+	line := append(w.AvailableBuffer(), code...)
+	line = append(line, ' ')
+	line = appendQuoted(line, text, code != codeFound, hex)
+	line = append(line, '\n')
+	_, err := w.Write(line)
+	return err
+}
