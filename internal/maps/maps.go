@@ -218,3 +218,9 @@ func split(address string) (local, domain string, ok bool) {
 	}
 	return address[:at], address[at+1:], true
 }
+
+// Guard holds a search of another list of tables to the rule of this package:
+// found only where it leads somewhere.
+func (b *BuiltIn) Guard(search lookup.Map) lookup.Map {
+	return (&Walker{Step: search, Hosted: b.hosted}).guard(search)
+}
