@@ -129,20 +129,24 @@ func (s *search) ask(ctx context.Context, trace func(lookup.Step), a answer, for
 			trace(lookup.Step{Map: string(s.class), Key: form.Key, Source: "search",
 				Value: value, Found: found && err == nil, Err: err, Note: form.Kind})
 		}
-		switch {
-		case lookup.IsUnsure(err):
-			if a.unsure == nil {
-				a.unsure = err
-			}
-		case err != nil:
-			a.err = err
+		if a = a.add(value, found, err); a.done() {
 			return a
-		case found:
-			a.value, a.found = value, true
-			return a
-		case a.value == "":
-			a.value = value
 		}
+	}
+	return a
+}
+
+// add takes in what one source said.
+func (a answer) add(value string, found bool, err error) answer {
+	switch {
+	case err != nil && !lookup.IsUnsure(err):
+		a.err = err
+	case err != nil && a.unsure == nil:
+		a.unsure = err
+	case found && err == nil:
+		a.value, a.found = value, true
+	case err == nil && a.value == "":
+		a.value = value
 	}
 	return a
 }
