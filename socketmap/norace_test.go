@@ -1,0 +1,5 @@
+//go:build !race
+
+package socketmap_test
+
+const raceEnabled = false
