@@ -6,6 +6,11 @@ import (
 	"time"
 )
 
+// drainRest is the time that the rest of a request has to arrive during a
+// drain. Postfix sends a request in one piece, so what is not here in a few
+// round trips will not come.
+const drainRest = 2 * time.Second
+
 // Read is called when the buffer has run empty: it sends the replies that are
 // waiting, sets the deadline that fits and reads from the connection.
 func (x *exchange) Read(p []byte) (int, error) {
@@ -29,29 +34,20 @@ func (x *exchange) Read(p []byte) (int, error) {
 }
 
 // mayFinish reports whether a read was cut short by a drain although a request
-// has begun; the rest of it is waited for as ever.
+// has begun; its rest is then given a last chance.
 func (x *exchange) mayFinish(err error) bool {
-	if !x.begun || x.cause() != endDrained || !errors.Is(err, os.ErrDeadlineExceeded) || x.house.now() >= x.readBy {
+	now := x.house.now()
+	if !x.begun || x.cause() != endDrained || !errors.Is(err, os.ErrDeadlineExceeded) || now >= x.readBy {
 		return false
 	}
+	x.requestEnd = min(x.requestEnd, now+drainRest)
 	x.readBy = 0 // it was overwritten
 	return true
 }
 
 // armRead sets the read deadline where the one that is set does not do.
 func (x *exchange) armRead(now time.Duration) {
-	var by, slack time.Duration
-	switch {
-	case !x.asked.Load():
-		by = x.accepted + x.limits.FirstRequest
-	case x.begun:
-		if x.requestEnd == 0 {
-			x.requestEnd = now + x.limits.Request
-		}
-		by = x.requestEnd
-	default:
-		by, slack = now+x.limits.Idle, x.limits.Idle/4
-	}
+	by, slack := x.readDeadline(now)
 	if by <= x.readBy && x.readBy <= by+slack {
 		return
 	}
@@ -61,6 +57,23 @@ func (x *exchange) armRead(now time.Duration) {
 	if why := x.cause(); why == endEvicted || why == endDrained && !x.begun {
 		x.Conn.SetReadDeadline(past())
 	}
+}
+
+// readDeadline is when the bytes that are missing must be here, and how much
+// later will do.
+func (x *exchange) readDeadline(now time.Duration) (by, slack time.Duration) {
+	first := x.accepted + x.limits.FirstRequest
+	switch asked := x.asked.Load(); {
+	case x.begun && x.requestEnd == 0 && !asked:
+		x.requestEnd = first
+	case x.begun && x.requestEnd == 0:
+		x.requestEnd = now + x.limits.Request
+	case !x.begun && !asked:
+		return first, 0
+	case !x.begun:
+		return now + x.limits.Idle, x.limits.Idle / 4
+	}
+	return x.requestEnd, 0
 }
 
 // Write sends replies under the write limit.

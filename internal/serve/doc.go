@@ -33,7 +33,7 @@
 //
 // A place is taken before a connection is accepted, so what is too much stays
 // in the kernel's queue and costs the process nothing. At the limit, room is
-// made: first goes the peer that was accepted longest ago of those without one
+// made for who may come next: first goes the peer that was accepted longest ago of those without one
 // complete request; if there is none, the one that has been idle longest, if
 // for more than Spare. A peer that is being answered never goes. Thousands of
 // half-open connections thus delay a good client by some milliseconds. An error
@@ -46,8 +46,8 @@
 // already let in are accepted, the listener is closed, and the drain begins.
 // After LameDuck (normally none) an idle connection is closed, unless a
 // request of its has already arrived: that one is still answered. A connection
-// in the middle of a request finishes it. What is not done after Drain is cut
-// off. Closing the listener instead of ending the context drains the same way.
+// in the middle of a request finishes it, if the rest of the request comes
+// within two seconds. What is not done after Drain is cut off. Closing the listener instead of ending the context drains the same way.
 // A request that arrives in the instant of closing meets a closed connection;
 // Postfix asks again at once on a new one (socketmap_table(5), policy), or
 // after a second (tcp_table(5)).

@@ -61,14 +61,14 @@ func newHouse(ctx context.Context, limits Limits, counters *counters, log *slog.
 	return h
 }
 
-// now is the time since the house opened; never 0.
+// now is the time since the house opened, plus one so that it is never 0.
 func (h *house) now() time.Duration {
 	return time.Since(h.opened) + 1
 }
 
 // at turns a time of now back into one of the clock.
 func (h *house) at(t time.Duration) time.Time {
-	return h.opened.Add(t)
+	return h.opened.Add(t - 1)
 }
 
 // enter starts a connection whose place is taken.

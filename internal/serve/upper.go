@@ -100,9 +100,9 @@ func (x *exchange) ending() end {
 
 // lateness tells which limit was passed.
 func (x *exchange) lateness() end {
-	switch {
-	case x.cause() != endNone:
-		return x.cause()
+	switch why := x.cause(); {
+	case why == endEvicted, why == endDrained && !x.begun:
+		return why
 	case !x.asked.Load():
 		return endUnasked
 	case x.begun:
