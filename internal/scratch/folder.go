@@ -19,9 +19,10 @@ type folder struct {
 }
 
 // newFolder makes a locked scratch folder in parent, mode 0755 so that servers
-// with users of their own can pass through it.
-func newFolder(parent, kind string) (*folder, error) {
-	sweep(parent, kind)
+// with users of their own can pass through it. Before that it removes what a
+// crashed run left behind; halt stops what may still run there.
+func newFolder(parent, kind string, halt func(path string)) (*folder, error) {
+	sweep(parent, kind, halt)
 	path, err := os.MkdirTemp(parent, folderPrefix+kind+"-")
 	if err != nil {
 		return nil, fmt.Errorf("scratch folder: %w", err)
@@ -59,9 +60,9 @@ func lockFolder(path string) (*os.File, error) {
 	return dir, nil
 }
 
-// sweep removes what a crashed run left behind: folders of ours that nobody
-// locks. Young ones are spared, they may be about to be locked.
-func sweep(parent, kind string) {
+// sweep removes folders of ours that nobody locks. Young ones are spared, they
+// may be about to be locked.
+func sweep(parent, kind string, halt func(path string)) {
 	paths, _ := filepath.Glob(filepath.Join(parent, folderPrefix+kind+"-*"))
 	for _, path := range paths {
 		info, err := os.Lstat(path)
@@ -69,11 +70,15 @@ func sweep(parent, kind string) {
 			continue
 		}
 		if lock, err := lockFolder(path); err == nil {
+			halt(path)
 			os.RemoveAll(path)
 			lock.Close()
 		}
 	}
 }
+
+// nothingRuns is for folders whose servers the kernel stops with us.
+func nothingRuns(string) {}
 
 // ownedByUs guards sweep against a folder that another user prepared.
 func ownedByUs(info os.FileInfo) bool {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -91,7 +90,7 @@ func (m *MariaDB) makeFolder() error {
 		m.dir = filepath.Join(m.opts.Root, m.opts.Dir)
 		return os.MkdirAll(m.dir, 0o755)
 	}
-	folder, err := newFolder(filepath.Join(m.opts.Root, "/tmp"), "mariadb")
+	folder, err := newFolder(filepath.Join(m.opts.Root, "/tmp"), "mariadb", nothingRuns)
 	if err != nil {
 		return err
 	}
@@ -195,38 +194,4 @@ func (m *MariaDB) makeUser(ctx context.Context) error {
 		return fmt.Errorf("create user: %w", err)
 	}
 	return nil
-}
-
-// command prepares a program of a package, on this machine or under root.
-func command(root, program, pkg string, args ...string) (*exec.Cmd, error) {
-	path := findProgram(root, program)
-	if path == "" {
-		return nil, fmt.Errorf("%s is not installed%s: apt-get install %s", program, inRoot(root), pkg)
-	}
-	cmd := exec.Command(path, args...)
-	if root != "" {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
-		cmd.Dir = "/"
-		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
-	}
-	return cmd, nil
-}
-
-func inRoot(root string) string {
-	if root == "" {
-		return ""
-	}
-	return " in " + root
-}
-
-// findProgram looks where Debian puts programs; /usr/sbin is not in the PATH
-// of everybody.
-func findProgram(root, program string) string {
-	for _, dir := range []string{"/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"} {
-		path := filepath.Join(dir, program)
-		if info, err := os.Stat(filepath.Join(root, path)); err == nil && info.Mode()&0o111 != 0 {
-			return path
-		}
-	}
-	return ""
 }

@@ -6,18 +6,17 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 )
 
 // args is the command line of mariadbd. --no-defaults comes first or is
 // ignored; sizes are small and syncs are off, since nothing here must survive.
 func (m *MariaDB) args() []string {
-	inside := strings.TrimPrefix(m.dir, strings.TrimSuffix(m.opts.Root, "/"))
+	dir := inside(m.opts.Root, m.dir)
 	args := []string{
 		"--no-defaults",
-		"--datadir=" + filepath.Join(inside, "data"),
-		"--socket=" + filepath.Join(inside, "sock"),
-		"--pid-file=" + filepath.Join(inside, "pid"),
+		"--datadir=" + filepath.Join(dir, "data"),
+		"--socket=" + filepath.Join(dir, "sock"),
+		"--pid-file=" + filepath.Join(dir, "pid"),
 		"--bind-address=127.0.0.1",
 		"--port=" + strconv.Itoa(m.port),
 		"--skip-name-resolve",
@@ -39,7 +38,7 @@ func (m *MariaDB) args() []string {
 	}
 	if m.opts.TLS {
 		for _, name := range []string{"ca", "cert", "key"} {
-			args = append(args, "--ssl-"+name+"="+filepath.Join(inside, name+".pem"))
+			args = append(args, "--ssl-"+name+"="+filepath.Join(dir, name+".pem"))
 		}
 	}
 	return append(args, m.opts.ExtraArgs...)
@@ -100,8 +99,7 @@ func (m *MariaDB) makeTemplate(ctx context.Context, data, template string) error
 
 // installData runs mariadb-install-db(1) with a root that needs no password.
 func (m *MariaDB) installData(ctx context.Context, data string) error {
-	inside := strings.TrimPrefix(data, strings.TrimSuffix(m.opts.Root, "/"))
-	args := []string{"--no-defaults", "--datadir=" + inside, "--auth-root-authentication-method=normal",
+	args := []string{"--no-defaults", "--datadir=" + inside(m.opts.Root, data), "--auth-root-authentication-method=normal",
 		"--skip-test-db", "--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0",
 		"--innodb-use-native-aio=0", "--innodb-doublewrite=0"}
 	if os.Geteuid() == 0 {

@@ -1,0 +1,86 @@
+package scratch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Log is what Postfix has logged so far.
+func (p *Postfix) Log() string {
+	text, _ := os.ReadFile(filepath.Join(p.dir, "maillog"))
+	return string(text)
+}
+
+// WaitLog waits until the log holds text.
+func (p *Postfix) WaitLog(ctx context.Context, text string) error {
+	for !strings.Contains(p.Log(), text) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("scratch postfix: %w before the log held %q; it ends:\n%s", ctx.Err(), text, tail(p.Log(), 1500))
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// Postconf runs postconf(1), for example with -e "name = value".
+func (p *Postfix) Postconf(ctx context.Context, args ...string) (string, error) {
+	out, err := p.checked(ctx, "postconf", args...)
+	return out, errors.Join(err, settle(p.ConfigDir()))
+}
+
+// Reload makes the running Postfix read its configuration again.
+func (p *Postfix) Reload(ctx context.Context) error {
+	_, err := p.checked(ctx, "postfix", "reload")
+	return err
+}
+
+// Flush lets Postfix try all deferred mail now.
+func (p *Postfix) Flush(ctx context.Context) error {
+	_, err := p.checked(ctx, "postqueue", "-f")
+	return err
+}
+
+// checked is Run with the program's words in the error.
+func (p *Postfix) checked(ctx context.Context, program string, args ...string) (string, error) {
+	out, err := p.Run(ctx, program, args...)
+	if err != nil {
+		return out, fmt.Errorf("scratch postfix: %s %s: %w: %s", program, strings.Join(args, " "), err, tail(out, 500))
+	}
+	return out, nil
+}
+
+// QueuedMessage is an entry of postqueue(1) -j.
+type QueuedMessage struct {
+	Queue      string `json:"queue_name"` // active, deferred, hold, incoming
+	ID         string `json:"queue_id"`
+	Sender     string `json:"sender"` // MAILER-DAEMON for the null sender
+	Size       int64  `json:"message_size"`
+	Recipients []struct {
+		Address string `json:"address"`
+		Reason  string `json:"delay_reason"` // why it was deferred; empty before the first attempt
+	} `json:"recipients"`
+}
+
+// Queue lists the mail that has not left yet.
+func (p *Postfix) Queue(ctx context.Context) ([]QueuedMessage, error) {
+	out, err := p.checked(ctx, "postqueue", "-j")
+	if err != nil {
+		return nil, err
+	}
+	var messages []QueuedMessage
+	for line := range strings.Lines(out) {
+		var message QueuedMessage
+		if err := json.Unmarshal([]byte(line), &message); err != nil {
+			return nil, fmt.Errorf("scratch postfix: postqueue -j: %w: %q", err, line)
+		}
+		messages = append(messages, message)
+	}
+	return messages, nil
+}
