@@ -55,7 +55,7 @@ func Socket(t *testing.T, c Conversation, network, address string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 	for i, turn := range c.Turns {
 		last := i == len(c.Turns)-1
 		if _, err := io.WriteString(conn, turn.Send); err != nil && !last {
