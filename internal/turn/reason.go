@@ -22,7 +22,7 @@ func Reason(text string) string {
 		if !unicode.IsPrint(r) || r == utf8.RuneError {
 			r = '?'
 		}
-		if b.Len()+utf8.RuneLen(r) > reasonLimit-len(more) && len(text)-i > len(more) {
+		if b.Len()+utf8.RuneLen(r) > reasonLimit-len(more) && b.Len()+len(text)-i > reasonLimit {
 			return b.String() + more
 		}
 		b.WriteRune(r)
