@@ -45,7 +45,8 @@
 // When the context of [Server.Serve] ends, the peers that the kernel has
 // already let in are accepted, the listener is closed, and the drain begins.
 // After LameDuck (normally none) an idle connection is closed, unless a
-// request of its has already arrived: that one is still answered. A connection
+// request of its has already arrived, or it was accepted so recently that its
+// first must be on its way: these are still answered. A connection
 // in the middle of a request finishes it, if the rest of the request comes
 // within two seconds. What is not done after Drain is cut off. Closing the listener instead of ending the context drains the same way.
 // A request that arrives in the instant of closing meets a closed connection;

@@ -44,6 +44,10 @@ func TestDrainAnswersWhatHasArrived(t *testing.T) {
 		g := newGate()
 		v := start(t, ln, &serve.Server{Handler: g})
 		idle, busy := dial(t, ln), dial(t, ln)
+		send(t, idle, "zero\n")
+		<-g.entered
+		g.through <- struct{}{}
+		want(t, idle, "ZERO\n")
 		send(t, busy, "one\n")
 		<-g.entered
 		send(t, busy, "two\nthr") // in the kernel: nobody reads now
@@ -180,4 +184,25 @@ func TestDrainMeetsDeadlinesBeingSet(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who was let in just before the stop came to ask, so the question is awaited.
+func TestDrainAwaitsTheQuestionOfANewcomer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ln := newPipes()
+		v := start(t, ln, &serve.Server{Handler: serve.HandlerFunc(shout)})
+		silent := ln.dial()
+		time.Sleep(time.Second)
+		newcomer := ln.dial()
+		synctest.Wait()
+		v.stop()
+		wantClosed(t, silent)
+		time.Sleep(time.Second)
+		ask(t, newcomer, "hello")
+		wantClosed(t, newcomer)
+		if err := <-v.done; err != nil {
+			t.Error(err)
+		}
+		v.wantEnd("drained", 2)
+	})
 }

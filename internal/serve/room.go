@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// patience is how long a newcomer is safe from making room: its request is
-	// on its way, and the way may cross an ocean.
+	// patience is how long a newcomer is safe from making room and from a
+	// stop: its request is on its way, and the way may cross an ocean.
 	patience = 100 * time.Millisecond
 
 	// roomEvery is the pause between two looks for somebody who can go.
@@ -60,7 +60,7 @@ func (h *house) dispensable() *conn {
 		switch {
 		case since == 0 || c.cause() != endNone:
 		case !c.asked.Load():
-			if now-c.accepted >= patience && (unasked == nil || c.accepted < unasked.accepted) {
+			if now-c.accepted >= patience && (unasked == nil || c.id < unasked.id) {
 				unasked = c
 			}
 		case now-since >= h.limits.Spare:
