@@ -1,0 +1,169 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestGood loads every configuration of testdata/good.
+func TestGood(t *testing.T) {
+	files, err := filepath.Glob("testdata/good/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no configurations: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			if _, err := Load(file); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestBad loads every configuration of testdata/bad and compares the
+// complaint with the text beside it.
+func TestBad(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no configurations: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			want, err := os.ReadFile(strings.TrimSuffix(file, ".yaml") + ".err")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = Load(file)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			got := err.Error()
+			t.Log(got)
+			if !strings.HasPrefix(got, file+":") {
+				t.Errorf("no file name in %q", got)
+			}
+			if text := strings.TrimSpace(string(want)); !strings.Contains(got, text) {
+				t.Errorf("got  %s\nwant %s", got, text)
+			}
+			if strings.Contains(got, "\n") && !strings.Contains(got, "\n"+file+":") {
+				t.Errorf("a complaint without its file: %q", got)
+			}
+		})
+	}
+}
+
+func TestContractValues(t *testing.T) {
+	c, err := Load("testdata/good/contract.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Tables.ShrinkGuard.Fraction(); got != 0.2 {
+		t.Errorf("shrink_guard %v", got)
+	}
+	if got := time.Duration(c.Cache.Stale); got != time.Hour {
+		t.Errorf("stale %v", got)
+	}
+	if got := c.Tables.MaxMemory; got != 512<<20 {
+		t.Errorf("max_memory %v", got)
+	}
+	if got := len(c.Maps["everyone"].Of); got != 3 {
+		t.Errorf("everyone has %d members", got)
+	}
+	if got := c.Policyd.RateLimits[1].Limit; got.N != 500 || got.Per != 24*time.Hour {
+		t.Errorf("limit %v", got)
+	}
+	if got := c.SRSD.LocalDomains; len(got) != 1 || got[0] != "example.org" {
+		t.Errorf("local_domains %v", got)
+	}
+}
+
+func TestListenerMapping(t *testing.T) {
+	c, err := Load("testdata/good/also-accepted.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Listener{At: "unix:/run/postern/socketmap", Owner: "postfix", Group: "postfix", Mode: 0o660}
+	if got := c.Socketmap.Listen[0]; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if dir, _ := filepath.Abs("testdata/good"); c.Database.Path != filepath.Join(dir, "postern.db") {
+		t.Errorf("path %q is not relative to the file", c.Database.Path)
+	}
+	if got := c.Policyd.SRS.Listeners[0].At; got != "inet:127.0.0.1:10040" {
+		t.Errorf("listener inside braces: %q", got)
+	}
+	if c.Metrics.Listen.At != Off {
+		t.Errorf("metrics listen %q", c.Metrics.Listen.At)
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"500ms": 500 * time.Millisecond,
+		"60s":   time.Minute,
+		"1h30m": 90 * time.Minute,
+		"1d":    24 * time.Hour,
+		"2w":    14 * 24 * time.Hour,
+		"1.5h":  90 * time.Minute,
+		"0s":    0,
+	} {
+		if got, err := ParseDuration(text); err != nil || got != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "60", "s", "-1s", "+1s", "1x", "1 h", "9999999999h", "99999999999999999w", "1h-1m", "1..5h"} {
+		if got, err := ParseDuration(text); err == nil {
+			t.Errorf("%q: accepted as %v", text, got)
+		}
+	}
+}
+
+func TestSecretDoesNotPrint(t *testing.T) {
+	c, err := Parse("f", []byte("database: {name: x, password: hunter2}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := c.Database.Password.String(); strings.Contains(s, "hunter2") {
+		t.Error(s)
+	}
+	if p, _, err := c.Database.ReadPassword(); err != nil || p != "hunter2" {
+		t.Errorf("%q, %v", p, err)
+	}
+}
+
+func TestReadPassword(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "pw")
+	if err := os.WriteFile(file, []byte("s3cret \r\nsecond line\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := Database{PasswordFile: file}
+	if p, open, err := d.ReadPassword(); p != "s3cret " || open || err != nil {
+		t.Errorf("%q %v %v", p, open, err)
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, open, _ := d.ReadPassword(); !open {
+		t.Error("a file that others can read was not told")
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	d.PasswordFile = "credential:pw"
+	if p, _, err := d.ReadPassword(); p != "s3cret " || err != nil {
+		t.Errorf("%q %v", p, err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	if _, _, err := d.ReadPassword(); err == nil || !strings.Contains(err.Error(), "LoadCredential=pw") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	_, err := Load("testdata/none.yaml")
+	if err == nil || err.Error() != "testdata/none.yaml: no such file or directory" {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,62 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Error is one complaint about the file.
+type Error struct {
+	File string
+	Line int
+	Err  error
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %v", e.File, e.Err)
+	}
+	return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// fault is a complaint that knows its node but not yet its file.
+type fault struct {
+	line int
+	err  error
+}
+
+func (f *fault) Error() string { return f.err.Error() }
+func (f *fault) Unwrap() error { return f.err }
+
+func faultAt(node ast.Node, err error) error {
+	f := &fault{err: err}
+	if node != nil && node.GetToken() != nil {
+		f.line = node.GetToken().Position.Line
+	}
+	return f
+}
+
+// located turns an error of the YAML reader into one with file and line.
+func (d *document) located(err error) error {
+	var f *fault
+	if errors.As(err, &f) {
+		return &Error{d.name, f.line, f.err}
+	}
+	var y yaml.Error
+	if !errors.As(err, &y) || y.GetToken() == nil {
+		return &Error{d.name, 0, err}
+	}
+	line := y.GetToken().Position.Line
+	text := strings.TrimSpace(y.GetMessage())
+	var unknown *yaml.UnknownFieldError
+	if errors.As(err, &unknown) {
+		return &Error{d.name, line, d.unknownKey(unknown)}
+	}
+	return &Error{d.name, line, errors.New(text)}
+}

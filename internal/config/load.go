@@ -1,0 +1,120 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// maxFile bounds the configuration file: a wrong path must not eat memory.
+const maxFile = 4 << 20
+
+// Load reads and validates the file. The error joins every complaint; each
+// is an *Error with file and line.
+func Load(path string) (*Config, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, &Error{path, 0, err}
+	}
+	return Parse(path, text)
+}
+
+// Parse is Load for a text that was read already. Relative file names in it
+// are relative to the folder of name.
+func Parse(name string, text []byte) (*Config, error) {
+	d, err := parseDocument(name, text)
+	if err != nil {
+		return nil, err
+	}
+	c := Defaults()
+	if err := d.decode(c); err != nil {
+		return nil, err
+	}
+	v := &validator{document: d}
+	v.config(c)
+	if len(v.problems) > 0 {
+		slices.SortStableFunc(v.problems, func(a, b *Error) int { return a.Line - b.Line })
+		errs := make([]error, len(v.problems))
+		for i, p := range v.problems {
+			errs[i] = p
+		}
+		return nil, errors.Join(errs...)
+	}
+	c.resolve(filepath.Dir(name))
+	return c, nil
+}
+
+// readFile reads a bounded regular file.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, errors.Unwrap(err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, errors.New("is a directory: name the file in it")
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if len(text) > maxFile {
+		return nil, fmt.Errorf("larger than %d bytes: that is no postern.yaml", maxFile)
+	}
+	return text, err
+}
+
+// resolve makes file names absolute and folds what is compared folded.
+func (c *Config) resolve(dir string) {
+	for name, m := range c.Maps {
+		m.CF, m.File = absolute(dir, m.CF), absolute(dir, m.File)
+		c.Maps[name] = m
+	}
+	db := &c.Database
+	if !strings.HasPrefix(db.PasswordFile, credentialPrefix) {
+		db.PasswordFile = absolute(dir, db.PasswordFile)
+	}
+	db.Path = absolute(dir, db.Path)
+	db.TLS.CA, db.TLS.Cert, db.TLS.Key = absolute(dir, db.TLS.CA), absolute(dir, db.TLS.Cert), absolute(dir, db.TLS.Key)
+	c.StateDir, c.Control = absolute(dir, c.StateDir), absolute(dir, c.Control)
+	c.Metrics.WebConfig = absolute(dir, c.Metrics.WebConfig)
+}
+
+func absolute(dir, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return filepath.Join(dir, path)
+}
+
+// credentialPrefix names a credential that systemd hands to the unit
+// (LoadCredential=, systemd.exec(5)).
+const credentialPrefix = "credential:"
+
+// ReadPassword is the database password: written in the file, or in the first
+// line of password_file. Only a daemon that uses the database calls it.
+// openToAll tells that others on the machine can read the file.
+func (d *Database) ReadPassword() (password string, openToAll bool, err error) {
+	if d.PasswordFile == "" {
+		return string(d.Password), false, nil
+	}
+	path := d.PasswordFile
+	if name, ok := strings.CutPrefix(path, credentialPrefix); ok {
+		dir := os.Getenv("CREDENTIALS_DIRECTORY")
+		if dir == "" {
+			return "", false, fmt.Errorf("database: password_file %s: systemd passed no credentials: add LoadCredential=%s:FILE to the unit", path, name)
+		}
+		path = filepath.Join(dir, filepath.Base(name))
+	}
+	text, err := readFile(path)
+	if err != nil {
+		return "", false, fmt.Errorf("database: password_file %s: %w", path, err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	info, err := os.Stat(path)
+	return strings.TrimSuffix(line, "\r"), err == nil && info.Mode().Perm()&0o004 != 0, nil
+}
