@@ -147,7 +147,7 @@ func (h *Handler) answer(ctx context.Context, w *bufio.Writer, name, key string)
 		return writeReply(w, statusPerm, h.Words.longKey(h.Limits.key()))
 	}
 	value, found, err := h.guard.Lookup(ctx, &turn.Question{
-		Map: m, Name: name, Key: key, Timeout: h.Timeout,
+		Map: m, Name: name, Key: key, Start: start, Timeout: h.Timeout,
 		Writer: w, LastWord: lastWord, Observer: h.Observer, Log: h.Log,
 	})
 	if errors.Is(err, turn.ErrLate) {

@@ -134,7 +134,7 @@ func (h *Handler) refuse(w *bufio.Writer, err error) error {
 func (h *Handler) answer(ctx context.Context, w *bufio.Writer, key string) error {
 	start := time.Now()
 	value, found, err := h.guard.Lookup(ctx, &turn.Question{
-		Map: h.Map, Name: h.Name, Key: key, Timeout: h.Timeout,
+		Map: h.Map, Name: h.Name, Key: key, Start: start, Timeout: h.Timeout,
 		Writer: w, LastWord: lastWord, Observer: h.Observer, Log: h.Log,
 	})
 	if errors.Is(err, turn.ErrLate) {

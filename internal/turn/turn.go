@@ -28,8 +28,8 @@
 //
 // # Cost
 //
-// No goroutine is started for a lookup. With a timeout it costs one timer,
-// which is reused, and one allocation, the context; without, nothing.
+// No goroutine and no timer is started for a lookup. With a timeout it costs
+// one allocation, the context; without, nothing.
 package turn
 
 import (
@@ -60,6 +60,7 @@ type Question struct {
 	Map      lookup.Map
 	Name     string        // of the map, for the log and the observer
 	Key      string        //
+	Start    time.Time     // now
 	Timeout  time.Duration // of the lookup; 0 is none
 	Writer   *bufio.Writer // where the peer reads
 	LastWord string        // the framed reply of the watchdog
@@ -78,9 +79,8 @@ func (g *Guard) Lookup(ctx context.Context, q *Question) (value string, found bo
 	if q.Timeout <= 0 {
 		return ask(ctx, q)
 	}
-	start := time.Now()
-	limited := newDeadline(ctx, start.Add(q.Timeout))
-	dog := g.watch(q, start)
+	limited := newDeadline(ctx, q.Start.Add(q.Timeout))
+	dog := g.watch(q)
 	value, found, err = ask(limited, q)
 	late := g.release(dog)
 	limited.end()

@@ -31,7 +31,7 @@ func TestLookupGivesWhatTheMapSays(t *testing.T) {
 			t.Run(name+timeout.String(), func(t *testing.T) {
 				var g Guard
 				ctx := context.WithValue(t.Context(), key{}, "value of the connection")
-				value, found, err := g.Lookup(ctx, &Question{Key: "k", Timeout: timeout, Map: lookup.Func(
+				value, found, err := g.Lookup(ctx, &Question{Start: time.Now(), Key: "k", Timeout: timeout, Map: lookup.Func(
 					func(ctx context.Context, k string) (string, bool, error) {
 						if k != "k" || ctx.Value(key{}) == nil {
 							t.Errorf("asked %q with %v", k, ctx)
@@ -51,7 +51,7 @@ func TestPanicIsATemporaryError(t *testing.T) {
 	var g Guard
 	for _, timeout := range []time.Duration{0, time.Minute} {
 		log.Reset()
-		q := &Question{Name: "m", Key: "k\n" + strings.Repeat("k", 1000), Timeout: timeout,
+		q := &Question{Start: time.Now(), Name: "m", Key: "k\n" + strings.Repeat("k", 1000), Timeout: timeout,
 			Log: slog.New(slog.NewTextHandler(&log, nil)),
 			Map: lookup.Func(func(context.Context, string) (string, bool, error) { panic(errors.New("nil map")) })}
 		value, found, err := g.Lookup(t.Context(), q)
@@ -95,7 +95,7 @@ func TestWatchdog(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var g Guard
 				var out bytes.Buffer
-				q := &Question{Name: "m", Map: stuckMap(c.takes), Timeout: c.timeout, Writer: bufio.NewWriter(&out), LastWord: "sorry"}
+				q := &Question{Start: time.Now(), Name: "m", Map: stuckMap(c.takes), Timeout: c.timeout, Writer: bufio.NewWriter(&out), LastWord: "sorry"}
 				_, found, err := g.Lookup(t.Context(), q)
 				if late := errors.Is(err, ErrLate); late != c.late || found == c.late {
 					t.Errorf("got %v, %v", found, err)
@@ -116,7 +116,7 @@ func TestWatchdogIsReused(t *testing.T) {
 		for i := range 20 {
 			var out bytes.Buffer
 			takes := time.Duration(i%3) * time.Second
-			q := &Question{Map: stuckMap(takes), Timeout: time.Second, Writer: bufio.NewWriter(&out), LastWord: "sorry"}
+			q := &Question{Start: time.Now(), Map: stuckMap(takes), Timeout: time.Second, Writer: bufio.NewWriter(&out), LastWord: "sorry"}
 			_, _, err := g.Lookup(t.Context(), q)
 			time.Sleep(time.Minute) // a stray bark would be heard
 			if late := takes > time.Second; late != errors.Is(err, ErrLate) || late != (out.String() == "sorry") {
