@@ -101,12 +101,12 @@ func (i *Installer) Missing(ctx context.Context, packages ...string) ([]string, 
 // plan simulates the installation, with fresh package lists if the present
 // ones do not do.
 func (i *Installer) plan(ctx context.Context, packages []string) (plan, error) {
-	simulated, stderr, err := i.apt(ctx, "-s", packages)
-	if err == nil {
+	if simulated, _, err := i.apt(ctx, "-s", packages); err == nil {
 		return parsePlan(simulated), nil
 	}
 	updateErr := i.update(ctx)
-	if simulated, stderr, err = i.apt(ctx, "-s", packages); err == nil {
+	simulated, stderr, err := i.apt(ctx, "-s", packages)
+	if err == nil {
 		return parsePlan(simulated), nil
 	}
 	if updateErr != nil {

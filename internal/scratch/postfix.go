@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -224,5 +223,5 @@ func FreePort() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return port, l.(net.Listener).Close()
+	return port, l.Close()
 }
