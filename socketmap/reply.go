@@ -31,15 +31,15 @@ const lastWord = "46:TIMEOUT the map did not answer within its time,"
 func (s status) result() string {
 	switch s {
 	case statusOK:
-		return "found"
+		return lookup.ResultFound
 	case statusNotFound:
-		return "notfound"
+		return lookup.ResultNotFound
 	case statusTimeout:
-		return "timeout"
+		return lookup.ResultTimeout
 	case statusPerm:
-		return "perm"
+		return lookup.ResultPerm
 	}
-	return "temp"
+	return lookup.ResultTemp
 }
 
 // outcome turns the answer of a map into a status and its text, such that

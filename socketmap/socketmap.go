@@ -70,13 +70,6 @@ import (
 	"postern/internal/turn"
 )
 
-// Observer counts lookups. The result is one of found, notfound, temp, perm,
-// timeout, malformed. The name of a map that does not exist is given as
-// "unknown", never as the peer spelled it.
-type Observer interface {
-	ObserveLookup(mapName, result string, d time.Duration)
-}
-
 // Handler answers socketmap requests from a set of maps. Maps must be set; the
 // zero value of all else is good. A Handler must not be copied after use.
 type Handler struct {
@@ -125,7 +118,7 @@ func (h *Handler) ServeRequest(ctx context.Context, r *bufio.Reader, w *bufio.Wr
 
 // refuse is the last reply of a connection that cannot go on.
 func (h *Handler) refuse(w *bufio.Writer, err error) error {
-	h.observe("unknown", "malformed", time.Now())
+	h.observe(lookup.UnknownMap, lookup.ResultMalformed, time.Now())
 	text := h.Words.Malformed
 	if text == "" {
 		text = turn.Reason(err.Error())
@@ -139,7 +132,7 @@ func (h *Handler) answer(ctx context.Context, w *bufio.Writer, name, key string)
 	set := h.Maps()
 	m, known := set[name]
 	if !known {
-		h.observe("unknown", statusPerm.result(), start)
+		h.observe(lookup.UnknownMap, statusPerm.result(), start)
 		return writeReply(w, statusPerm, h.Words.unknownMap(name, set))
 	}
 	if len(key) > h.Limits.key() {

@@ -35,18 +35,18 @@ func judge(value string, found bool, err error, limit int) outcome {
 	case err != nil:
 		return outcome{codeTrouble, turn.Reason(err.Error()), trouble(err)}
 	case !found && value != "":
-		return outcome{codeNotFound, turn.Reason(value), "notfound"}
+		return outcome{codeNotFound, turn.Reason(value), lookup.ResultNotFound}
 	case value == "":
-		return outcome{codeNotFound, noReason, "notfound"}
+		return outcome{codeNotFound, noReason, lookup.ResultNotFound}
 	case strings.IndexByte(value, 0) >= 0:
-		return outcome{codeTrouble, "value contains a NUL", "perm"}
+		return outcome{codeTrouble, "value contains a NUL", lookup.ResultPerm}
 	case !utf8.ValidString(value):
-		return outcome{codeTrouble, "value is not valid UTF-8", "perm"}
+		return outcome{codeTrouble, "value is not valid UTF-8", lookup.ResultPerm}
 	}
 	if n := lineLen(value); n > limit {
-		return outcome{codeTrouble, fmt.Sprintf("a reply of %d bytes is over the limit of %d", n, limit), "temp"}
+		return outcome{codeTrouble, fmt.Sprintf("a reply of %d bytes is over the limit of %d", n, limit), lookup.ResultTemp}
 	}
-	return outcome{codeFound, value, "found"}
+	return outcome{codeFound, value, lookup.ResultFound}
 }
 
 func lineLen(value string) int { return len(codeFound) + 1 + quotedLen(value) + 1 }
@@ -54,11 +54,11 @@ func lineLen(value string) int { return len(codeFound) + 1 + quotedLen(value) + 
 func trouble(err error) string {
 	switch {
 	case lookup.IsPermanent(err):
-		return "perm"
+		return lookup.ResultPerm
 	case errors.Is(err, context.DeadlineExceeded):
-		return "timeout"
+		return lookup.ResultTimeout
 	}
-	return "temp"
+	return lookup.ResultTemp
 }
 
 // writeReply writes a reply line. Spaces are quoted in values only.

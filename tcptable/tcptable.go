@@ -65,12 +65,6 @@ import (
 	"postern/internal/turn"
 )
 
-// Observer counts lookups. The result is one of found, notfound, temp, perm,
-// timeout, malformed.
-type Observer interface {
-	ObserveLookup(mapName, result string, d time.Duration)
-}
-
 // Handler answers tcp_table requests from one map. Map must be set; the zero
 // value of all else is good. A Handler must not be copied after use.
 type Handler struct {
@@ -122,7 +116,7 @@ func (h *Handler) ServeRequest(ctx context.Context, r *bufio.Reader, w *bufio.Wr
 
 // refuse is the last reply of a connection that cannot go on.
 func (h *Handler) refuse(w *bufio.Writer, err error) error {
-	h.observe("malformed", time.Now())
+	h.observe(lookup.ResultMalformed, time.Now())
 	if h.Malformed == "" {
 		return errors.Join(err, h.writeReply(w, codeTrouble, turn.Reason(err.Error())))
 	}

@@ -3,6 +3,8 @@ package turn
 import (
 	"sync"
 	"time"
+
+	"postern/internal/lookup"
 )
 
 // watchdog replies for a map that does not return. Setting and stopping a timer
@@ -87,7 +89,7 @@ func (dog *watchdog) speak(taken time.Duration) {
 		err = q.Writer.Flush()
 	}
 	if q.Observer != nil {
-		q.Observer.ObserveLookup(q.Name, "timeout", taken)
+		q.Observer.ObserveLookup(q.Name, lookup.ResultTimeout, taken)
 	}
 	if q.Log != nil {
 		q.Log.Error("a map ignores its deadline; its connection is held until it returns",
