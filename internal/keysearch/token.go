@@ -79,7 +79,14 @@ func collect(text string, i int, kind tokenKind, end string) (token, int) {
 	if kind != atom && i < len(text) {
 		i++
 	}
+	if kind == atom && strings.ContainsFunc(b.String(), needsQuotes) {
+		kind = quoted // it had backslashes
+	}
 	return token{kind, b.String()}, i
+}
+
+func needsQuotes(r rune) bool {
+	return r <= ' ' || r == 0x7f || strings.ContainsRune(operators, r)
 }
 
 // skipComment is where the text after the comment at text[i:] begins.
@@ -104,10 +111,14 @@ func isSpace(c byte) bool {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n'
 }
 
-// join prints tokens as an internal address.
+// join prints tokens as an internal address. Two atoms side by side, which
+// only brackets hold together, become one; other words get a blank between.
 func join(tokens []token) string {
 	var b strings.Builder
-	for _, t := range tokens {
+	for i, t := range tokens {
+		if i > 0 && blankBetween(tokens[i-1], t) {
+			b.WriteByte(' ')
+		}
 		if t.kind == literal {
 			b.WriteString("[" + t.text + "]")
 		} else {
@@ -115,4 +126,11 @@ func join(tokens []token) string {
 		}
 	}
 	return b.String()
+}
+
+func blankBetween(left, right token) bool {
+	if left.kind == ',' || right.kind == '<' {
+		return true
+	}
+	return left.isWord() && right.isWord() && (left.kind != atom || right.kind != atom)
 }
