@@ -27,7 +27,9 @@ type ClientOptions struct {
 // Client asks a map of a socketmap server; it is itself a lookup.Map. What the
 // map behind the server says is what the client says: found, not found with
 // its reason, an error that is temporary or marked permanent. A TIMEOUT is an
-// error that wraps context.DeadlineExceeded. It is safe for concurrent use.
+// error that wraps context.DeadlineExceeded. What the protocol has no words for,
+// lookup.WithFresh and lookup.Unsure, does not reach the other side. It is safe
+// for concurrent use.
 type Client struct {
 	name    string
 	where   string // network:address:name, as main.cf spells it
@@ -61,8 +63,20 @@ func (c *Client) Close() error { return c.pool.Close() }
 
 // Lookup asks the server for key.
 func (c *Client) Lookup(ctx context.Context, key string) (value string, found bool, err error) {
+	start := time.Now()
+	if value, found, err = c.ask(ctx, key); err != nil {
+		err = fmt.Errorf("socketmap %s:%s: %w", c.where, c.name, err)
+	}
+	if trace := lookup.Trace(ctx); trace != nil {
+		trace(lookup.Step{Map: c.name, Key: key, Source: "socketmap " + c.where,
+			Value: value, Found: found, Err: err, Duration: time.Since(start)})
+	}
+	return value, found, err
+}
+
+func (c *Client) ask(ctx context.Context, key string) (value string, found bool, err error) {
 	if err := c.check(key); err != nil {
-		return "", false, c.failed(lookup.Permanent(err))
+		return "", false, lookup.Permanent(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
@@ -73,13 +87,10 @@ func (c *Client) Lookup(ctx context.Context, key string) (value string, found bo
 		}
 		return err
 	})
-	if err == nil {
-		value, found, err = parseReply(reply)
-	}
 	if err != nil {
-		return "", false, c.failed(err)
+		return "", false, err
 	}
-	return value, found, nil
+	return parseReply(reply)
 }
 
 // check refuses what the server would misread or refuse.
@@ -91,10 +102,6 @@ func (c *Client) check(key string) error {
 		return fmt.Errorf("key of %d bytes is over the limit of %d", len(key), limit)
 	}
 	return nil
-}
-
-func (c *Client) failed(err error) error {
-	return fmt.Errorf("socketmap %s:%s: %w", c.where, c.name, err)
 }
 
 func writeRequest(w *bufio.Writer, name, key string) error {

@@ -25,7 +25,8 @@ type ClientOptions struct {
 
 // Client asks a tcp_table server; it is itself a lookup.Map. What the map
 // behind the server says is what the client says, as far as the protocol can
-// carry it: a permanent error and a timeout arrive as temporary errors. It is
+// carry it: a permanent error and a timeout arrive as temporary errors, and
+// lookup.WithFresh and lookup.Unsure do not reach the other side. It is
 // safe for concurrent use.
 type Client struct {
 	where   string // network:address
@@ -49,11 +50,22 @@ func (c *Client) Close() error { return c.pool.Close() }
 
 // Lookup asks the server for key.
 func (c *Client) Lookup(ctx context.Context, key string) (value string, found bool, err error) {
+	start := time.Now()
+	if value, found, err = c.ask(ctx, key); err != nil {
+		err = fmt.Errorf("tcp_table %s: %w", c.where, err)
+	}
+	if trace := lookup.Trace(ctx); trace != nil {
+		trace(lookup.Step{Map: c.where, Key: key, Source: "tcp_table " + c.where,
+			Value: value, Found: found, Err: err, Duration: time.Since(start)})
+	}
+	return value, found, err
+}
+
+func (c *Client) ask(ctx context.Context, key string) (value string, found bool, err error) {
 	request := appendQuoted([]byte("get "), key, false, upperHex)
 	request = append(request, '\n')
 	if limit := c.options.Limits.request(); len(request) > limit {
-		err := fmt.Errorf("a request of %d bytes is over the limit of %d", len(request), limit)
-		return "", false, c.failed(lookup.Permanent(err))
+		return "", false, lookup.Permanent(fmt.Errorf("a request of %d bytes is over the limit of %d", len(request), limit))
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
@@ -74,7 +86,7 @@ func (c *Client) Lookup(ctx context.Context, key string) (value string, found bo
 		err = answer
 	}
 	if err != nil {
-		return "", false, c.failed(err)
+		return "", false, err
 	}
 	return value, found, nil
 }
@@ -85,10 +97,6 @@ func malformedOnly(err error) error {
 		return err
 	}
 	return nil
-}
-
-func (c *Client) failed(err error) error {
-	return fmt.Errorf("tcp_table %s: %w", c.where, err)
 }
 
 // parseReply reads a reply line as dict_tcp_lookup of Postfix does, only that
