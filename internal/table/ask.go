@@ -77,7 +77,7 @@ func (t *Table) fly(key string) result {
 	r := result{values: values, err: err, at: at}
 	switch {
 	case err != nil:
-		r.values = nil
+		r.values, r.at = nil, t.now() // it may have taken longer than it is remembered
 		t.metrics.asked("error")
 	case len(values) == 0:
 		t.metrics.asked("notfound")

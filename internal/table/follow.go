@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -65,9 +64,7 @@ func (k *Keeper) readFeed(ctx context.Context) bool {
 		return false
 	}
 	k.feedRead(began, gap)
-	for _, c := range changes {
-		k.note(c)
-	}
+	k.note(changes)
 	for _, w := range k.wards {
 		err := k.apply(ctx, w)
 		if ctx.Err() != nil {
@@ -132,18 +129,20 @@ func (k *Keeper) dueBy(w *ward, at time.Time) {
 	}
 }
 
-// note files a change with its table.
-func (k *Keeper) note(c Change) {
+// note files changes with their tables. Where it is many, loading the table
+// takes less than asking for each key.
+func (k *Keeper) note(changes []Change) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	i := slices.IndexFunc(k.wards, func(w *ward) bool { return w.name == c.Table })
-	if i < 0 || k.wards[i].perKey.Load() != nil {
-		return
+	for _, c := range changes {
+		if w, err := k.ward(c.Table); err == nil && w.perKey.Load() == nil {
+			w.pending[strings.Clone(c.Key)] = struct{}{}
+		}
 	}
-	w := k.wards[i]
-	w.pending[strings.Clone(c.Key)] = struct{}{}
-	if len(w.pending) > max(500, w.state.Load().rows/1000) {
-		k.missed(w) // loading takes less than asking for each
+	for _, w := range k.wards {
+		if len(w.pending) > max(500, w.state.Load().rows/1000) {
+			k.missed(w)
+		}
 	}
 }
 

@@ -220,11 +220,12 @@ func (k *Keeper) Accept(ctx context.Context, table string) error {
 }
 
 func (k *Keeper) ward(table string) (*ward, error) {
+	i := slices.IndexFunc(k.wards, func(w *ward) bool { return w.name == table })
+	if i >= 0 {
+		return k.wards[i], nil
+	}
 	var names []string
 	for _, w := range k.wards {
-		if w.name == table {
-			return w, nil
-		}
 		names = append(names, w.name)
 	}
 	return nil, fmt.Errorf("no table %.200q, there are %s", table, strings.Join(names, ", "))
@@ -238,7 +239,7 @@ func (k *Keeper) adjustGC() {
 	}
 	const least = 32 << 20
 	bytes := max(k.bytes(nil), 1)
-	k.options.SetGCPercent(int(min(max(least, bytes/4)*100/bytes, 100)))
+	k.options.SetGCPercent(int(min((max(least, bytes/4)*100+bytes-1)/bytes, 100)))
 }
 
 // bytes is the memory of all tables but one.

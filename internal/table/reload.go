@@ -198,6 +198,7 @@ func (k *Keeper) tooLarge(w *ward) {
 func (k *Keeper) schedule(w *ward, ticket uint64, took time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	defer poke(k.wake) // the loop may be asleep until later than that
 	now := k.options.Now()
 	w.loadEnd, w.loadTook = now, took
 	switch held := w.guard.held; {
