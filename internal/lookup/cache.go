@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,7 +86,7 @@ type Cache struct {
 	mu         sync.Mutex
 	flights    map[flightKey]*flight
 	failures   *simplelru.LRU[flightKey, failure]
-	identities map[string]string // by map name
+	identities map[string][]string // all that a map name has stood for
 }
 
 // flightKey has the map itself, not its identity: after a reload, the errors
@@ -108,7 +109,7 @@ func NewCache(o CacheOptions) *Cache {
 		log:        o.Log,
 		held:       newHeld(o.Entries),
 		flights:    map[flightKey]*flight{},
-		identities: map[string]string{},
+		identities: map[string][]string{},
 	}
 	if c.clock == nil {
 		c.clock = time.Now
@@ -142,7 +143,9 @@ func (c *Cache) Configure(o CacheOptions) {
 func (c *Cache) Map(name, identity string, src Map) Map {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.identities[name] = identity
+	if !slices.Contains(c.identities[name], identity) {
+		c.identities[name] = append(c.identities[name], identity)
+	}
 	return &cachedMap{cache: c, name: name, identity: identity, src: src, metrics: c.metrics.cached(name)}
 }
 
@@ -152,37 +155,32 @@ func (c *Cache) Map(name, identity string, src Map) Map {
 // still of use like any expired one. A question that is on its way is answered
 // to those who asked it, and not held.
 func (c *Cache) Flush(name, key string) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	identity, err := c.identity(name)
-	if err != nil {
-		return 0, err
-	}
-	c.forget(func(k flightKey) bool { return k.m.identity == identity && k.key == key })
-	if c.held.expire(heldKey{identity, key}, c.now()) {
-		return 1, nil
-	}
-	return 0, nil
+	return c.flush(name, func(k flightKey) bool { return k.key == key }, func(identity string) int {
+		return c.held.expire(heldKey{identity, key}, c.now())
+	})
 }
 
 // FlushMap does as Flush for all keys of a map.
 func (c *Cache) FlushMap(name string) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	identity, err := c.identity(name)
-	if err != nil {
-		return 0, err
-	}
-	c.forget(func(k flightKey) bool { return k.m.identity == identity })
-	return c.held.expireAll(identity, c.now()), nil
+	return c.flush(name, func(flightKey) bool { return true }, func(identity string) int {
+		return c.held.expireAll(identity, c.now())
+	})
 }
 
-func (c *Cache) identity(name string) (string, error) {
-	identity, ok := c.identities[name]
+// flush goes through all that the name has stood for: a reload that was given
+// up, or is taken back, must not hide answers from it.
+func (c *Cache) flush(name string, which func(flightKey) bool, expire func(identity string) int) (n int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	identities, ok := c.identities[name]
 	if !ok {
-		return "", fmt.Errorf("flush: no cached map is named %.200q", name)
+		return 0, fmt.Errorf("flush: no cached map is named %.200q", name)
 	}
-	return identity, nil
+	c.forget(func(k flightKey) bool { return slices.Contains(identities, k.m.identity) && which(k) })
+	for _, identity := range identities {
+		n += expire(identity)
+	}
+	return n, nil
 }
 
 // forget takes the questions on their way out of the books, so that nobody
@@ -216,6 +214,9 @@ func (c *Cache) join(ctx context.Context, k flightKey) (*flight, error) {
 	}
 	if f := c.flights[k]; f != nil && f.ctx.Err() == nil && !Fresh(ctx) {
 		return f, nil
+	}
+	if a, ok := c.held.get(heldKey{k.m.identity, k.key}); ok && now < a.expires && !Fresh(ctx) {
+		return landed(a), nil // since the asker looked
 	}
 	f := newFlight(ctx, now, c.limits.Load().Timeout)
 	c.flights[k] = f

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -297,8 +298,8 @@ func TestCacheIdentity(t *testing.T) {
 		wantAnswer(t, c.Map("aliases", "query 1", same), "a", "found 1")
 		wantCalls(t, same, "a", 0)
 		wantAnswer(t, c.Map("aliases", "query 2", changed), "a", "found by another query")
-		if n, err := c.FlushMap("aliases"); n != 1 || err != nil {
-			t.Errorf("flushed %d, %v, want the one answer of the map as it is now", n, err)
+		if n, err := c.FlushMap("aliases"); n != 2 || err != nil {
+			t.Errorf("flushed %d, %v, want those of both definitions", n, err)
 		}
 	})
 }
@@ -374,8 +375,13 @@ func TestCacheOutgrownAnswerIsNotServed(t *testing.T) {
 		origin.Set("a", long)
 		time.Sleep(time.Minute)
 		wantAnswer(t, m, "a", "found "+long)
+		wantAnswer(t, m, "x", "not found")
+		origin.Set("x", long)
+		time.Sleep(time.Second)
+		wantAnswer(t, m, "x", "found "+long)
 		origin.Fail(errDown)
 		wantAnswer(t, m, "a", "error") // "1" is known to be wrong
+		wantAnswer(t, m, "x", "error") // and so is its absence
 	})
 }
 
@@ -410,6 +416,21 @@ func TestCacheMetrics(t *testing.T) {
 		wantSeries(t, reg, counts(1, 1, 2, 1, 1, 1))
 		wantSeries(t, reg, map[string]float64{`cache_entries{}`: 2})
 	})
+}
+
+// Real threads: nobody asks again who looked before the answer came and asks
+// after it.
+func TestManyAskAtOnce(t *testing.T) {
+	for range 200 {
+		origin := fixture()
+		m := lookup.NewCache(options()).Map("map", "map", origin)
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() { wantAnswer(t, m, "a", "found 1") })
+		}
+		all.Wait()
+		wantCalls(t, origin, "a", 1)
+	}
 }
 
 func TestCachedHitAllocatesNothing(t *testing.T) {

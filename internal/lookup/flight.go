@@ -43,6 +43,13 @@ func newFlight(ctx context.Context, started, limit time.Duration) *flight {
 	return f
 }
 
+// landed is a flight that has brought a.
+func landed(a answer) *flight {
+	f := &flight{started: a.asked, ctx: context.Background(), done: make(chan struct{}), value: a.value, found: a.found}
+	close(f.done)
+	return f
+}
+
 // wait returns the flight's error when it is over, or a reason to go on
 // without it: ctx ended, or patience did (forever, if negative).
 func (f *flight) wait(ctx context.Context, patience time.Duration) error {

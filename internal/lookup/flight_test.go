@@ -205,6 +205,10 @@ func TestFlushOvertakesAFlight(t *testing.T) {
 		if got := <-before; got != "found old" {
 			t.Errorf("asked before the flush: %s", got)
 		}
+		value.Store("newest") // the answer of before has landed, and must be neither held nor in the way
+		if got := ask(t.Context(), m, "k"); got != "found new" {
+			t.Errorf("asked after the first answer: %s", got)
+		}
 		if got := <-after; got != "found new" {
 			t.Errorf("asked after the flush: %s", got)
 		}

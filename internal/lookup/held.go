@@ -87,11 +87,11 @@ func (h *held) share(found bool) *share {
 
 func (h *held) len() int { return h.found.lru.Len() + h.missing.lru.Len() }
 
-// expire ends the life of the answer for k and reports whether there was one.
-func (h *held) expire(k heldKey, now time.Duration) bool {
+// expire ends the life of the answer for k and returns how many there were.
+func (h *held) expire(k heldKey, now time.Duration) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.found.expire(k, now) || h.missing.expire(k, now)
+	return h.found.expire(k, now) + h.missing.expire(k, now)
 }
 
 // expireAll ends the life of all answers of a map and returns their number.
@@ -101,8 +101,8 @@ func (h *held) expireAll(identity string, now time.Duration) int {
 	n := 0
 	for _, s := range []*share{h.found, h.missing} {
 		for _, k := range s.lru.Keys() {
-			if k.identity == identity && s.expire(k, now) {
-				n++
+			if k.identity == identity {
+				n += s.expire(k, now)
 			}
 		}
 	}
@@ -155,10 +155,11 @@ func (s *share) resize(entries int) {
 	s.shrink()
 }
 
-func (s *share) expire(k heldKey, now time.Duration) bool {
+func (s *share) expire(k heldKey, now time.Duration) int {
 	a, ok := s.lru.Peek(k)
-	if ok {
-		a.expires = min(a.expires, now)
+	if !ok {
+		return 0
 	}
-	return ok
+	a.expires = min(a.expires, now)
+	return 1
 }
