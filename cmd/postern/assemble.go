@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"postern/internal/config"
+	"postern/internal/filemap"
+	"postern/internal/keysearch"
+	"postern/internal/lookup"
+	"postern/internal/maps"
+	"postern/internal/mysqltable"
+	"postern/internal/store"
+	"postern/internal/table"
+)
+
+// works is what outlives a reload: counters, database pools and the cache.
+type works struct {
+	log     *slog.Logger
+	lookups *lookup.Metrics
+	tables  *table.Metrics
+	pools   *store.Pools
+	cache   *lookup.Cache
+}
+
+// newWorks registers every metric of the lookups.
+func newWorks(c *config.Config, reg prometheus.Registerer, log *slog.Logger) *works {
+	w := &works{log: log, lookups: lookup.NewMetrics(reg), tables: table.NewMetrics(reg)}
+	w.pools = store.NewPools(store.NewMetrics(reg))
+	w.cache = lookup.NewCache(w.cacheOptions(c))
+	return w
+}
+
+func (w *works) cacheOptions(c *config.Config) lookup.CacheOptions {
+	return lookup.CacheOptions{
+		Entries:     c.Cache.Entries,
+		TTL:         time.Duration(c.Cache.TTL),
+		NegativeTTL: time.Duration(c.Cache.NegativeTTL),
+		Stale:       time.Duration(c.Cache.Stale),
+		Metrics:     w.lookups,
+		Log:         w.log,
+	}
+}
+
+// assembly is everything that one configuration makes, from the databases to
+// the maps that Postfix asks by name.
+type assembly struct {
+	works   *works
+	config  *config.Config
+	tables  *loadedTables // nil without a database block
+	stores  []*store.Store
+	closers []io.Closer
+	raw     map[string]lookup.Map // maps of the user's own: one folded key form, cached
+	set     lookup.Set
+}
+
+// assemble makes the maps of c. Tables of before are kept if their blocks did
+// not change. A map that cannot be opened answers with the reason; what is
+// wrong in a file of the user's own is an error.
+func assemble(ctx context.Context, c *config.Config, w *works, before *assembly) (*assembly, error) {
+	a := &assembly{works: w, config: c, raw: map[string]lookup.Map{}}
+	if err := readMainCF(ctx, &c.Postfix); err != nil {
+		return nil, err
+	}
+	if err := a.openTables(before); err != nil {
+		return nil, err
+	}
+	a.set = a.builtInSet()
+	var problems []error
+	for name, m := range c.Maps {
+		if err := a.openRaw(name, m); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	for name, m := range c.Maps {
+		a.set[name] = a.searched(name, m)
+	}
+	return a, nil
+}
+
+// builtInSet is the built-in maps, or stand-ins that say what is missing.
+func (a *assembly) builtInSet() lookup.Set {
+	if a.tables != nil {
+		return a.tables.builtIn.Set()
+	}
+	set := lookup.Set{}
+	for _, name := range maps.Names() {
+		set[name] = lookup.Broken(fmt.Errorf("map %s: no database is configured: add a database block", name))
+	}
+	return set
+}
+
+// openRaw opens a map of the user's own, before any key search.
+func (a *assembly) openRaw(name string, m config.Map) error {
+	switch {
+	case m.CF != "":
+		return a.openCF(name, m.CF)
+	case m.File != "":
+		opened, err := filemap.Open(m.File, filemap.Options{Log: a.works.log})
+		if err != nil {
+			a.broken(name, err)
+			return nil
+		}
+		a.raw[name] = opened
+	}
+	return nil
+}
+
+// openCF serves a mysql_table(5) file through the cache.
+func (a *assembly) openCF(name, path string) error {
+	cf, warnings, err := mysqltable.Parse(path)
+	if err != nil {
+		return badConfig(err)
+	}
+	for _, warning := range warnings {
+		a.works.log.Warn("mysql_table file", "map", name, "warning", warning.String())
+	}
+	m, err := mysqltable.Open(cf, a.works.pools, a.storeDefaults(), a.works.log)
+	if err != nil {
+		return badConfig(err)
+	}
+	s, err := a.works.pools.Open(cf.StoreOptions(a.storeDefaults()))
+	if err != nil {
+		return badConfig(err)
+	}
+	a.stores = append(a.stores, s)
+	a.raw[name] = a.works.cache.Map(name, cf.Identity(), m)
+	return nil
+}
+
+// storeDefaults are the limits that a .cf file cannot name.
+func (a *assembly) storeDefaults() store.Options {
+	d := a.config.Database
+	return store.Options{
+		Driver:           "mysql",
+		MaxConnections:   d.MaxConnections,
+		ConnectTimeout:   time.Duration(d.ConnectTimeout),
+		StatementTimeout: time.Duration(d.StatementTimeout),
+	}
+}
+
+// broken has the map answer with the reason while the others live on.
+func (a *assembly) broken(name string, err error) {
+	a.works.log.Error("map cannot be opened: it answers TEMP", "map", name, "err", err)
+	a.raw[name] = lookup.Broken(fmt.Errorf("map %s: %w", name, err))
+}
+
+// searched puts Postfix's key search before the rows of a map.
+func (a *assembly) searched(name string, m config.Map) lookup.Map {
+	class := keysearch.Exact
+	if m.Search != "" {
+		class = keysearch.Class(m.Search)
+	}
+	search := keysearch.New(class, a.searchOptions(class), a.members(name)...)
+	if class == keysearch.Virtual && a.tables != nil && a.hasForwarding(name) {
+		return a.tables.builtIn.Guard(search)
+	}
+	return search
+}
+
+// members are the raw faces of a map, left to right.
+func (a *assembly) members(name string) []lookup.Map {
+	m, own := a.config.Maps[name]
+	switch {
+	case own && len(m.Of) > 0:
+		var all []lookup.Map
+		for _, member := range m.Of {
+			all = append(all, a.members(member)...)
+		}
+		return all
+	case own:
+		return []lookup.Map{a.raw[name]}
+	case a.tables != nil:
+		return a.tables.builtIn.Members(name)
+	}
+	return []lookup.Map{a.set[name]}
+}
+
+// hasForwarding reports a list with a built-in alias map among its members.
+func (a *assembly) hasForwarding(name string) bool {
+	switch name {
+	case maps.Virtual, maps.VirtualHandles, maps.VirtualAliases:
+		return true
+	}
+	return slices.ContainsFunc(a.config.Maps[name].Of, a.hasForwarding)
+}
+
+// searchOptions are the Postfix parameters of a table class.
+func (a *assembly) searchOptions(class keysearch.Class) keysearch.Options {
+	return keysearch.Options{
+		RecipientDelimiter: a.config.RecipientDelimiter,
+		Propagate:          slices.Contains(a.config.Postfix.Propagate, string(class)),
+		Local:              a.config.Postfix.Local(),
+	}
+}
+
+// start begins what runs beside the maps: loading and following the tables.
+func (a *assembly) start(ctx context.Context) {
+	if a.tables != nil {
+		a.tables.start(ctx)
+	}
+}
+
+// ready is nil if Postfix's questions can be answered.
+func (a *assembly) ready() error {
+	if a.tables == nil {
+		return nil
+	}
+	return a.tables.keeper.Ready()
+}
+
+// retire ends what the assembly after, if there is one, has not taken over.
+func (a *assembly) retire(after *assembly) error {
+	var keep []*store.Store
+	if after != nil {
+		keep = after.stores
+	}
+	if a.tables != nil && (after == nil || after.tables == nil || after.tables.keeper != a.tables.keeper) {
+		a.tables.stop()
+	} else if a.tables != nil {
+		keep = append(keep, a.tables.store)
+	}
+	var errs []error
+	for _, closer := range a.closers {
+		errs = append(errs, closer.Close())
+	}
+	return errors.Join(append(errs, a.works.pools.Keep(keep...))...)
+}

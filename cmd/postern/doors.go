@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"postern/internal/config"
+	"postern/internal/daemon"
+	"postern/internal/lookup"
+	"postern/internal/serve"
+	"postern/socketmap"
+	"postern/tcptable"
+)
+
+// answerWithin is the time a map has for an answer. Postfix waits 100 s
+// (DICT_SOCKMAP_DEF_TIMEOUT, DICT_TCP_TMOUT); its queue manager waits for
+// nobody else meanwhile.
+const answerWithin = 10 * time.Second
+
+// door is one listener and what answers behind it.
+type door struct {
+	listener net.Listener
+	serve    func(ctx context.Context, ln net.Listener) error
+	stop     context.CancelFunc
+}
+
+// open opens every listener of c that is not open yet. On an error nothing
+// stays open that was not before.
+func (s *service) open(c *config.Config) (map[string]*door, error) {
+	o := &opener{service: s, doors: map[string]*door{}}
+	if s.role.serves("socketmap") {
+		for _, l := range c.Socketmap.Listen {
+			o.add("socketmap "+l.At, l, s.socketmapServer())
+		}
+	}
+	if s.role.serves("tcptable") {
+		for _, t := range c.TCPTable {
+			o.add("tcptable "+t.Map+" "+t.Listen.At, t.Listen, s.tcptableServer(t.Map))
+		}
+	}
+	if len(o.doors) == 0 && len(o.errs) == 0 {
+		return nil, errNothing(s.role)
+	}
+	o.addMetrics(c)
+	o.addControl(c)
+	if err := errors.Join(o.errs...); err != nil {
+		for key, d := range o.doors {
+			if s.doors[key] == nil {
+				d.listener.Close()
+			}
+		}
+		return nil, err
+	}
+	return o.doors, nil
+}
+
+// opener collects the doors of one configuration.
+type opener struct {
+	*service
+	doors map[string]*door
+	errs  []error
+}
+
+// add takes over the door of that key or opens a new one.
+func (o *opener) add(key string, l config.Listener, serve func(context.Context, net.Listener) error) {
+	o.addWith(key, serve, func() (net.Listener, error) { return o.sockets.Listen(l.Spec()) })
+}
+
+func (o *opener) addWith(key string, serve func(context.Context, net.Listener) error, listen func() (net.Listener, error)) {
+	if d := o.service.doors[key]; d != nil {
+		o.doors[key] = d
+		return
+	}
+	ln, err := listen()
+	if err != nil {
+		o.errs = append(o.errs, err)
+		return
+	}
+	o.doors[key] = &door{listener: ln, serve: serve}
+}
+
+// addMetrics opens the HTTP listener of those who watch.
+func (o *opener) addMetrics(c *config.Config) {
+	l := c.Metrics.Listen
+	if l.At == config.Off {
+		return
+	}
+	if l.At == "" {
+		l.At = o.role.metrics
+	}
+	admin := daemon.Admin{Gatherer: o.registry, Ready: o.ready, WebConfig: c.Metrics.WebConfig, Log: o.log}
+	if err := admin.Validate(); err != nil {
+		o.errs = append(o.errs, err)
+		return
+	}
+	o.add("metrics "+l.At+" "+c.Metrics.WebConfig, l, admin.Serve)
+}
+
+// addControl opens the control socket. The daemon can do without.
+func (o *opener) addControl(c *config.Config) {
+	if c.Control == "" {
+		return
+	}
+	key := "control " + c.Control
+	before := len(o.errs)
+	control := daemon.Control{Handler: o.controlHandler(), Log: o.log}
+	o.addWith(key, control.Serve, func() (net.Listener, error) { return o.sockets.ListenControl(c.Control, o.role.name) })
+	for _, err := range o.errs[before:] {
+		o.log.Warn("no control socket: query --explain, flush and accept-snapshot cannot reach this daemon: set control to a folder that this user can write", "err", err)
+	}
+	o.errs = o.errs[:before]
+}
+
+// start serves a door until the process drains or the door is stopped.
+func (s *service) start(d *door) {
+	ctx, stop := context.WithCancel(s.ctx)
+	d.stop = stop
+	s.group.Go(func() error {
+		defer stop()
+		if err := d.serve(ctx, d.listener); err != nil {
+			return fmt.Errorf("%s: %w", d.listener.Addr(), err)
+		}
+		return nil
+	})
+}
+
+// counter counts lookups of one protocol.
+type counter struct {
+	metrics  *lookup.Metrics
+	protocol string
+}
+
+// ObserveLookup counts one lookup.
+func (c counter) ObserveLookup(mapName, result string, d time.Duration) {
+	c.metrics.Observe(mapName, c.protocol, result, d)
+}
+
+// socketmapServer answers for every map by its name.
+func (s *service) socketmapServer() func(context.Context, net.Listener) error {
+	server := serve.Server{
+		Daemon: "socketmap", Log: s.log, Metrics: s.conns,
+		Handler: &socketmap.Handler{
+			Maps:     func() lookup.Set { return s.current.Load().set },
+			Timeout:  answerWithin,
+			Observer: counter{s.works.lookups, "socketmap"},
+			Log:      s.log,
+		},
+	}
+	return server.Serve
+}
+
+// tcptableServer answers for the map of one listener.
+func (s *service) tcptableServer(name string) func(context.Context, net.Listener) error {
+	server := serve.Server{
+		Daemon: "tcptable", Log: s.log, Metrics: s.conns,
+		Handler: &tcptable.Handler{
+			Name: name,
+			Map: lookup.Func(func(ctx context.Context, key string) (string, bool, error) {
+				return s.current.Load().set[name].Lookup(ctx, key)
+			}),
+			Timeout:  answerWithin,
+			Observer: counter{s.works.lookups, "tcptable"},
+			Log:      s.log,
+		},
+	}
+	return server.Serve
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"postern/internal/config"
+)
+
+// run executes one command line and returns its exit status.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if text := errorText(err); text != "" {
+		fmt.Fprintf(stderr, "postern: %s\n", text)
+	}
+	return exitStatus(err)
+}
+
+// errorText is what the user reads: one line for each complaint.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return strings.ReplaceAll(err.Error(), "\n", "\npostern: ")
+}
+
+// newRoot is the whole command tree.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "postern",
+		Short:         "Lookup tables for a stock Postfix forwarding host",
+		Long:          "postern answers what a stock Postfix forwarding host asks: lookup tables over socketmap\nand tcp_table, from MariaDB, MySQL, SQLite or files.",
+		Example:       "  postern serve --config /etc/postern/postern.yaml\n  postern query --explain virtual info@example.org",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%w: see '%s --help'", err, cmd.CommandPath())
+	})
+	root.AddCommand(
+		newServe(), newSocketmap(), newTCPTable(),
+		newQuery(), newFlush(), newAcceptSnapshot(),
+		newSchema(), newDemo(), newVersion(),
+	)
+	for _, cmd := range append(root.Commands(), root) {
+		cmd.Args = usageArgs(cmd.Args)
+	}
+	return root
+}
+
+// usageArgs gives wrong arguments the exit status of a usage error.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if check == nil {
+			return nil
+		}
+		if err := check(cmd, args); err != nil {
+			return usage("%w: see '%s --help'", err, cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// configFlag adds --config to cmd.
+func configFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("config", config.DefaultFile, "configuration `file`")
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"postern/internal/config"
+	"postern/internal/daemon"
+)
+
+// role is which daemons a process runs.
+type role struct {
+	name    string // of its control socket
+	metrics string // where its metrics are by default
+}
+
+// serves reports whether the role runs a daemon.
+func (r role) serves(daemon string) bool { return r.name == "serve" || r.name == daemon }
+
+func newServe() *cobra.Command {
+	return newDaemon(role{"serve", "inet:127.0.0.1:9725"}, "Run every daemon that the configuration names, in one process")
+}
+
+func newSocketmap() *cobra.Command {
+	return newDaemon(role{"socketmap", "inet:127.0.0.1:9726"}, "Run the socketmap daemon alone")
+}
+
+func newTCPTable() *cobra.Command {
+	return newDaemon(role{"tcptable", "inet:127.0.0.1:9727"}, "Run the tcp_table daemon alone")
+}
+
+// newDaemon is the command of one role.
+func newDaemon(r role, short string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   r.name,
+		Short: short,
+		Long: short + ".\n\nSIGTERM drains and ends, SIGHUP reads the configuration again; a bad one changes nothing.\n" +
+			"It stays in the foreground and logs on stderr.",
+		Example: fmt.Sprintf("  postern %s --config /etc/postern/postern.yaml", r.name),
+		Args:    cobra.NoArgs,
+	}
+	path := configFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return runDaemon(cmd.Context(), r, *path, cmd.ErrOrStderr())
+	}
+	return cmd
+}
+
+// runDaemon serves until it is told to stop.
+func runDaemon(ctx context.Context, r role, path string, stderr io.Writer) error {
+	c, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	var level slog.LevelVar
+	level.Set(logLevel(c.Log.Level))
+	log, err := daemon.NewLogger(stderr, c.Log.Format, &level)
+	if err != nil {
+		return badConfig(err)
+	}
+	s, err := newService(ctx, r, path, c, log, &level)
+	if err != nil {
+		return err
+	}
+	process := daemon.Process{Log: log, Metrics: s.process, Reload: s.reload}
+	if err := process.Run(ctx, s.run); err != nil {
+		return temporary(err)
+	}
+	return nil
+}
+
+// logLevel is the level by its name in the configuration.
+func logLevel(name string) slog.Level {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(name)) // the configuration was validated
+	return level
+}
+
+// later names the blocks of c whose daemons are not part of this version.
+func later(c *config.Config) []string {
+	var blocks []string
+	if c.SRSD != nil {
+		blocks = append(blocks, "srsd")
+	}
+	if c.Policyd != nil {
+		blocks = append(blocks, "policyd")
+	}
+	return blocks
+}
+
+// warnLater says once what the configuration names and nobody serves.
+func warnLater(c *config.Config, log *slog.Logger) {
+	if blocks := later(c); len(blocks) > 0 {
+		log.Warn("blocks of the configuration that this version reads but does not serve yet", "blocks", strings.Join(blocks, ", "))
+	}
+}
