@@ -265,7 +265,7 @@ func TestUnchangedTableIsOnlyMarked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(72 * time.Hour)
+		time.Sleep(2 * time.Hour)
 		first.stop()
 		if is, _ := os.Stat(path); !os.SameFile(was, is) {
 			t.Error("written again")

@@ -26,10 +26,14 @@ func (k *Keeper) follow(ctx context.Context) {
 	for fails := 0; ctx.Err() == nil; {
 		began := k.options.Now()
 		wait := jitter(min(minBackoff<<fails, feedBackoff))
-		if k.readFeed(ctx) {
+		switch err := k.readFeed(ctx); {
+		case err == nil:
 			fails = 0
 			wait = k.pace(k.options.Now().Sub(began))
-		} else {
+		case errors.Is(err, ErrNoFeed):
+			fails = 0
+			wait = k.options.Refresh
+		default:
 			fails = min(fails+1, 10)
 		}
 		select {
@@ -48,50 +52,56 @@ func (k *Keeper) pace(took time.Duration) time.Duration {
 	return max(interval-interval/20-2*took, interval/2)
 }
 
-// readFeed reads the feed once and brings the tables up to it. It reports
-// whether the database answered.
-func (k *Keeper) readFeed(ctx context.Context) bool {
+// readFeed reads the feed once and brings the tables up to it.
+func (k *Keeper) readFeed(ctx context.Context) error {
 	began := k.options.Now()
 	within, cancel := context.WithTimeout(ctx, feedTimeout)
 	changes, err := k.feed.Changes(within)
 	cancel()
-	if ctx.Err() != nil {
-		return false
-	}
 	gap := errors.Is(err, ErrGap)
 	if err != nil && !gap {
-		k.feedFailed(err)
-		return false
+		k.feedFailed(ctx, err)
+		return err
 	}
 	k.feedRead(began, gap)
 	k.note(changes)
 	for _, w := range k.wards {
-		err := k.apply(ctx, w)
-		if ctx.Err() != nil {
-			return false
-		}
-		if err != nil {
-			k.feedFailed(fmt.Errorf("table %s: changed keys: %w", w.name, err))
-			return false
+		if err := k.apply(ctx, w); err != nil {
+			err = fmt.Errorf("table %s: changed keys: %w", w.name, err)
+			k.feedFailed(ctx, err)
+			return err
 		}
 		if k.upToDate(w) {
 			w.verify(began)
 		}
 	}
-	return true
+	return nil
 }
 
-func (k *Keeper) feedFailed(err error) {
+// feedFailed notes that the feed was not read. Until it is, the tables go by
+// reloads.
+func (k *Keeper) feedFailed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return // told to stop: says nothing about the database
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.feedErr == nil {
+	none := errors.Is(err, ErrNoFeed)
+	if none {
+		k.loose = true // once there is one, its position is younger than the tables
+		err = nil
+	}
+	if was := k.feedAbsent; none && !was {
+		k.options.Log.Info("no change feed, tables are loaded at intervals", "interval", k.options.Refresh)
+	} else if err != nil && k.feedErr == nil {
 		k.options.Log.Warn("change feed not read, trying again", "error", err)
-		// Without the feed the tables go by reloads.
+	}
+	if k.feedWell() {
 		for _, w := range k.wards {
 			k.dueBy(w, k.options.Now().Add(jitter(k.options.Refresh)))
 		}
 	}
-	k.feedErr = err
+	k.feedAbsent, k.feedErr = none, err
 }
 
 // feedRead notes that the feed was read, and what follows from that if it left
@@ -102,7 +112,7 @@ func (k *Keeper) feedRead(began time.Time, gap bool) {
 	if k.feedErr != nil {
 		k.options.Log.Info("change feed is read again")
 	}
-	k.feedAt, k.feedErr = began, nil
+	k.feedAt, k.feedErr, k.feedAbsent = began, nil, false
 	if !gap && !k.loose {
 		return
 	}

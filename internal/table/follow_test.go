@@ -335,3 +335,30 @@ func TestBrokenFeedFallsBackToReloads(t *testing.T) {
 		b.expect(t, "alias", "new", "found")
 	})
 }
+
+func TestFeedThatIsInstalledLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := filled(10)
+		feed := &flakyFeed{db: db, err: fmt.Errorf("%w: load it", ErrNoFeed)}
+		b := start(t, db, feed, Options{})
+		db.silent = true
+		db.set("alias", "new", "value")
+		time.Sleep(time.Minute)
+		b.expect(t, "alias", "new", "found")
+		if s := b.status("alias"); s.Trouble != nil {
+			t.Errorf("trouble: %v", s.Trouble)
+		}
+		db.set("alias", "before the triggers", "value")
+		feed.err, db.silent = nil, false
+		time.Sleep(time.Minute + time.Second)
+		db.set("alias", "after", "value")
+		time.Sleep(1100 * time.Millisecond)
+		b.expect(t, "alias", "before the triggers", "found")
+		b.expect(t, "alias", "after", "found")
+		loads := db.loads.Load()
+		time.Sleep(10 * time.Minute)
+		if n := db.loads.Load() - loads; n != 0 {
+			t.Errorf("%d loads in ten minutes with a feed", n)
+		}
+	})
+}

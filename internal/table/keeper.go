@@ -77,11 +77,12 @@ type Keeper struct {
 	slot       chan struct{} // held by who loads: one load at a time
 	positioned chan struct{} // closed when the feed was read, or failed, once
 
-	mu       sync.Mutex // of what follows and of the wards
-	restored bool
-	feedAt   time.Time // last successful read of the feed
-	feedErr  error
-	loose    bool // the feed has no position from before the last load
+	mu         sync.Mutex // of what follows and of the wards
+	restored   bool
+	feedAt     time.Time // last successful read of the feed
+	feedErr    error     // why it was not read the last time
+	feedAbsent bool      // because it is not installed
+	loose      bool      // it has no position from before the last load
 }
 
 // ward is a table and what the keeper knows of it.

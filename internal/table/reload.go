@@ -209,7 +209,7 @@ func (k *Keeper) schedule(w *ward, ticket uint64, took time.Duration) {
 		w.due = held.At.Add(confirm + time.Second)
 	case w.gap > ticket:
 		w.due = now.Add(rest(took))
-	case held == nil && (k.feedWell(now) || w.perKey.Load() != nil):
+	case held == nil && (k.feedWell() || w.perKey.Load() != nil):
 		w.due = now.Add(jitter(k.options.Reconcile))
 	default:
 		w.due = now.Add(jitter(k.options.Refresh))
@@ -221,6 +221,6 @@ func (k *Keeper) schedule(w *ward, ticket uint64, took time.Duration) {
 func rest(took time.Duration) time.Duration { return min(2*took, time.Minute) }
 
 // feedWell reports whether the feed is there and answers.
-func (k *Keeper) feedWell(now time.Time) bool {
-	return k.feed != nil && k.feedErr == nil && !k.feedAt.IsZero()
+func (k *Keeper) feedWell() bool {
+	return k.feed != nil && k.feedErr == nil && !k.feedAbsent && !k.feedAt.IsZero()
 }

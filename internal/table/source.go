@@ -29,10 +29,15 @@ type Feed interface {
 	// may repeat itself, and it may deliver a change later than its neighbours
 	// (commit order is not sequence order), but it never leaves one out; where
 	// it would have to, it returns ErrGap and goes on from now. The first call
-	// takes the position and returns nothing or ErrGap.
+	// takes the position and returns nothing or ErrGap. ErrNoFeed says that
+	// the database has none.
 	Changes(ctx context.Context) ([]Change, error)
 }
 
 // ErrGap is returned by a Feed that cannot tell what changed, or will not
 // because it is too much: every table is loaded again.
 var ErrGap = errors.New("change feed: changes were missed")
+
+// ErrNoFeed is returned by a Feed that finds none installed. The tables go by
+// reloads, and the Feed is asked again as often as they are loaded.
+var ErrNoFeed = errors.New("change feed: not installed")

@@ -60,7 +60,7 @@ func (k *Keeper) Ready() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.options.Now()
-	reached := k.feedWell(now) && now.Sub(k.feedAt) < 5*time.Second
+	reached := k.feedWell() && now.Sub(k.feedAt) < 5*time.Second
 	for _, w := range k.wards {
 		if w.state.Load().loaded || w.perKey.Load() != nil || reached {
 			continue
