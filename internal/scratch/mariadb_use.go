@@ -90,8 +90,8 @@ func (m *MariaDB) loadFile(ctx context.Context, file string) error {
 		return err
 	}
 	defer in.Close()
-	cmd, err := command("", "mariadb", "mariadb-client", "--no-defaults", "--user=root",
-		"--default-character-set=utf8mb4", "--socket="+m.Socket(), m.opts.Database)
+	cmd, err := command(m.opts.Root, "mariadb", "mariadb-client", "--no-defaults", "--user=root",
+		"--default-character-set=utf8mb4", "--socket="+inside(m.opts.Root, m.Socket()), m.opts.Database)
 	if err != nil {
 		return err
 	}

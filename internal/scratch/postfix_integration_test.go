@@ -162,11 +162,13 @@ func TestPostfixLeavesNothing(t *testing.T) {
 
 // livingGroup lists the processes of a group, without zombies.
 func livingGroup(group int) string {
-	out, _ := exec.Command("ps", "-e", "-o", "pgid=,state=,args=").Output()
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	var left strings.Builder
-	for line := range strings.Lines(string(out)) {
-		if f := strings.Fields(line); f[0] == strconv.Itoa(group) && f[1] != "Z" {
-			left.WriteString(line)
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		_, rest, _ := strings.Cut(string(text), ") ")
+		if f := strings.Fields(rest); len(f) > 2 && f[2] == strconv.Itoa(group) && f[0] != "Z" {
+			left.Write(text)
 		}
 	}
 	return left.String()
