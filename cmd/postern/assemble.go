@@ -85,6 +85,9 @@ func assemble(ctx context.Context, c *config.Config, w *works, before *assembly)
 	for name, m := range c.Maps {
 		a.set[name] = a.searched(name, m)
 	}
+	for name := range a.set {
+		w.lookups.Map(name)
+	}
 	return a, nil
 }
 

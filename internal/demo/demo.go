@@ -138,8 +138,8 @@ func (h *host) printCommands() {
 	d := h.daemon
 	fmt.Fprintln(h.Out, "Try:")
 	if h.postfix != nil {
-		fmt.Fprintf(h.Out, "  postmap -q info@forward.example socketmap:inet:%s:virtual\n", d.socketmap)
-		fmt.Fprintf(h.Out, "  postmap -q alice@forward.example tcp:%s\n", d.tcptable)
+		fmt.Fprintf(h.Out, "  postmap -c %s -q info@forward.example socketmap:inet:%s:virtual\n", h.postfix.ConfigDir(), d.socketmap)
+		fmt.Fprintf(h.Out, "  postmap -c %s -q alice@forward.example tcp:%s\n", h.postfix.ConfigDir(), d.tcptable)
 	}
 	fmt.Fprintf(h.Out, "  %s query --config %s --explain virtual info+demo@forward.example\n", h.Binary, d.config)
 	fmt.Fprintf(h.Out, "  %s query --config %s sender-login-maps team@forward.example\n", h.Binary, d.config)
