@@ -187,9 +187,8 @@ func (k *Keeper) Flush(ctx context.Context, table, key string) error {
 		return fmt.Errorf("flush: table %s: %w", table, err)
 	}
 	w.asks.recent.forget(key)
-	if w.put(patches) {
-		k.changed(w, 1)
-	}
+	w.put(patches)
+	k.changed(w, 1)
 	return nil
 }
 

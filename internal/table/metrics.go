@@ -102,8 +102,22 @@ func (m *Metrics) unwatch(k *Keeper) {
 	m.keepers = slices.DeleteFunc(m.keepers, func(other *Keeper) bool { return other == k })
 }
 
-// of returns the counters of one table.
-func (m *Metrics) of(table string) tableMetrics { return tableMetrics{m, table} }
+// of returns the counters of one table, which begin at zero.
+func (m *Metrics) of(table string) tableMetrics {
+	if m != nil {
+		m.changes.WithLabelValues(table)
+		for vec, results := range map[*prometheus.CounterVec][]string{
+			m.reloads: {"ok", "error", "held", "too_large"},
+			m.asks:    {"found", "notfound", "error", "over_budget"},
+			m.saves:   {"ok", "error"},
+		} {
+			for _, result := range results {
+				vec.WithLabelValues(table, result)
+			}
+		}
+	}
+	return tableMetrics{m, table}
+}
 
 // tableMetrics are the counters of one table. The zero value counts nothing.
 type tableMetrics struct {
