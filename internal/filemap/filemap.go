@@ -92,7 +92,7 @@ type Map struct {
 	turn    chan struct{} // holds a token while one lookup checks
 
 	// Of the one that holds the token:
-	seen  fingerprint // the state of the file that was last read
+	seen  fingerprint // the state of the file that was last judged
 	fault string      // the trouble that was last logged
 }
 
@@ -131,7 +131,8 @@ func Open(path string, o Options) (*Map, error) {
 }
 
 // settled reads the file when it is no longer written to. One that never
-// rests is taken as it is; it differs at the next check.
+// rests is taken as it is, to be read again at the next check that finds it at
+// rest.
 func (m *Map) settled() (text string, state fingerprint, err error) {
 	for range 3 {
 		if state, err = stat(m.path); err != nil {
@@ -140,10 +141,10 @@ func (m *Map) settled() (text string, state fingerprint, err error) {
 		time.Sleep(state.hot(m.now()))
 		text, state, err = read(m.path, m.maxSize)
 		if err != nil || state.hot(m.now()) == 0 {
-			break
+			return text, state, err
 		}
 	}
-	return text, state, err
+	return text, fingerprint{}, nil
 }
 
 // Lookup returns the value of a key as the file has it. It fails only where
@@ -194,6 +195,7 @@ func (m *Map) look() time.Duration {
 		return m.check
 	}
 	if state == m.seen {
+		m.fault = "" // whatever it was, it is over; the next trouble is news
 		return m.check
 	}
 	if pause := state.hot(m.now()); pause > 0 {
@@ -218,7 +220,6 @@ func (m *Map) trouble(err error) {
 		m.log.Error("file map: cannot be read; the last good content stays in use",
 			"file", m.path, "error", err, "entries", m.Len())
 	}
-	m.seen = fingerprint{} // read it when it can be, changed or not
 }
 
 // judge takes new content into use, unless it has faulty lines and the present

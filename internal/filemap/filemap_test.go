@@ -220,6 +220,51 @@ func TestHotFile(t *testing.T) {
 	})
 }
 
+// Somebody begins to write at each moment of a check: what is half written
+// does not count, what was there before may or may not.
+func TestWrittenToWhileItIsRead(t *testing.T) {
+	for moment := range 8 {
+		inBubble(t, func(f *file) {
+			f.write("a 1\n")
+			m := f.open()
+			time.Sleep(time.Second)
+			f.write("a 2\n")
+			calls := 0
+			m.now = func() time.Time { // is asked between the steps of a check
+				if calls++; calls == moment {
+					f.write("a half")
+					f.touch(time.Now())
+				}
+				return time.Now()
+			}
+			for range 3 {
+				value, _, err := m.Lookup(f.Context(), "a")
+				if err != nil || value != "1" && value != "2" {
+					f.Errorf("moment %d: got %q, %v, want 1 or 2", moment, value, err)
+				}
+				time.Sleep(time.Second / 4)
+			}
+		})
+	}
+}
+
+// After a clock was set back, files are of the future. They count as at rest.
+func TestFileOfTheFuture(t *testing.T) {
+	inBubble(t, func(f *file) {
+		f.write("a 1\n")
+		f.touch(time.Now().Add(time.Hour))
+		start := time.Now()
+		m := f.open()
+		if took := time.Since(start); took != 0 {
+			f.Errorf("waited %v", took)
+		}
+		f.write("a 2\n")
+		f.touch(time.Now().Add(time.Hour))
+		time.Sleep(time.Second)
+		f.want(m, "a", "2")
+	})
+}
+
 func TestOpenWaitsForAHotFile(t *testing.T) {
 	inBubble(t, func(f *file) {
 		f.write("a 1")
@@ -256,6 +301,9 @@ func TestOpenOfAFileWithoutRest(t *testing.T) {
 		if took := time.Since(start); took > 3*time.Second {
 			f.Errorf("waited %v, want 3s at most", took)
 		}
+		if m.seen != (fingerprint{}) {
+			f.Error("what was read while it was written to passes for the whole")
+		}
 		<-done
 	})
 }
@@ -279,6 +327,32 @@ func TestFileVanishes(t *testing.T) {
 		time.Sleep(time.Second)
 		f.want(m, "b", "2")
 		f.wantLog("no such file") // this is news again
+	})
+}
+
+// The folder moves away and back: the file is the very same.
+func TestFileComesAndGoes(t *testing.T) {
+	inBubble(t, func(f *file) {
+		dir := filepath.Join(f.TempDir(), "dir")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			f.Fatal(err)
+		}
+		f.path = filepath.Join(dir, "map")
+		f.write("a 1\n")
+		m := f.open()
+		move := func(from, to string) {
+			if err := os.Rename(from, to); err != nil {
+				f.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			f.want(m, "a", "1")
+		}
+		for range 3 {
+			move(dir, dir+".away")
+			f.wantLog("no such file")
+			move(dir+".away", dir)
+			f.wantLog()
+		}
 	})
 }
 
