@@ -152,7 +152,7 @@ func TestEditInPlace(t *testing.T) {
 		f.write("a 3\n")
 		time.Sleep(time.Second - 1)
 		f.want(m, "a", "1") // checked at most once per second
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		f.want(m, "a", "3")
 		f.want(m, "b", "")
 		f.wantLog("new content in use")
@@ -215,7 +215,7 @@ func TestHotFile(t *testing.T) {
 		f.want(m, "a", "1")
 		time.Sleep(500*time.Millisecond - 1)
 		f.want(m, "a", "1")
-		time.Sleep(1) // a second after the last write, not two
+		time.Sleep(time.Nanosecond) // a second after the last write, not two
 		f.want(m, "a", "2@example.com")
 	})
 }

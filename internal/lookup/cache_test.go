@@ -89,14 +89,14 @@ func TestCacheLife(t *testing.T) {
 		wantAnswer(t, m, "x", "not found")
 		wantCalls(t, origin, "x", 1)
 
-		time.Sleep(1) // the end of the negative life
+		time.Sleep(time.Nanosecond) // the end of the negative life
 		wantAnswer(t, m, "x", "found new")
 		wantAnswer(t, m, "a", "found 1")
 
 		time.Sleep(59*time.Second - 1)
 		wantAnswer(t, m, "a", "found 1")
 		wantCalls(t, origin, "a", 1)
-		time.Sleep(1) // the end of the positive life
+		time.Sleep(time.Nanosecond) // the end of the positive life
 		wantAnswer(t, m, "a", "found new")
 		wantCalls(t, origin, "a", 2)
 
@@ -154,12 +154,12 @@ func TestCacheStale(t *testing.T) {
 
 				time.Sleep(time.Hour - 59*time.Second - 1)
 				wantAnswer(t, m, "x", "unsure")
-				time.Sleep(1) // what was known of x is an hour old
+				time.Sleep(time.Nanosecond) // what was known of x is an hour old
 				wantAnswer(t, m, "x", "error")
 
 				time.Sleep(59*time.Second - 1)
 				wantAnswer(t, m, "a", "found 1")
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				wantAnswer(t, m, "a", "error")
 
 				origin.Fail(nil)
@@ -211,7 +211,7 @@ func TestCacheBackOff(t *testing.T) {
 		time.Sleep(time.Second - 1)
 		wantAnswer(t, m, "a", "error")
 		wantAnswer(t, lookupFresh(m), "a", "error") // a fresh look spares the origin too
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wantAnswer(t, m, "a", "found 1")
 		wantCalls(t, origin, "a", 2)
 	})
