@@ -154,7 +154,7 @@ func (a *assembly) storeDefaults() store.Options {
 
 // broken has the map answer with the reason while the others live on.
 func (a *assembly) broken(name string, err error) {
-	a.works.log.Error("map cannot be opened: it answers TEMP", "map", name, "err", err)
+	a.works.log.Error("map cannot be opened: it answers TEMP", "map", name, "error", err)
 	a.raw[name] = lookup.Broken(fmt.Errorf("map %s: %w", name, err))
 }
 

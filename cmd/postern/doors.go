@@ -109,7 +109,7 @@ func (o *opener) addControl(c *config.Config) {
 	control := daemon.Control{Handler: o.controlHandler(), Log: o.log}
 	o.addWith(key, control.Serve, func() (net.Listener, error) { return o.sockets.ListenControl(c.Control, o.role.name) })
 	for _, err := range o.errs[before:] {
-		o.log.Warn("no control socket: query --explain, flush and accept-snapshot cannot reach this daemon: set control to a folder that this user can write", "err", err)
+		o.log.Warn("no control socket: query --explain, flush and accept-snapshot cannot reach this daemon: set control to a folder that this user can write", "error", err)
 	}
 	o.errs = o.errs[:before]
 }

@@ -141,7 +141,7 @@ func (s *service) swap(opened map[string]*door) {
 func (s *service) retireLater(before *assembly) {
 	retire := sync.OnceFunc(func() {
 		if err := before.retire(s.current.Load()); err != nil {
-			s.log.Warn("closing what the old configuration used", "err", err)
+			s.log.Warn("closing what the old configuration used", "error", err)
 		}
 	})
 	s.pending = append(s.pending, retire)

@@ -162,7 +162,7 @@ func (l *loadedTables) stop() {
 func stateDir(dir string, w *works) string {
 	dir = filepath.Join(dir, "tables")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		w.log.Warn("no disk copies of the tables: a start without the database could answer nothing: set state_dir to a folder that this user can write", "err", err)
+		w.log.Warn("no disk copies of the tables: a start without the database could answer nothing: set state_dir to a folder that this user can write", "error", err)
 		return ""
 	}
 	return dir

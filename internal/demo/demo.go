@@ -144,7 +144,8 @@ func (h *host) printCommands() {
 	fmt.Fprintf(h.Out, "  %s query --config %s --explain virtual info+demo@forward.example\n", h.Binary, d.config)
 	fmt.Fprintf(h.Out, "  %s query --config %s sender-login-maps team@forward.example\n", h.Binary, d.config)
 	fmt.Fprintf(h.Out, "  curl -s http://%s/metrics | grep ^postern_\n", d.metrics)
-	fmt.Fprintf(h.Out, "  sqlite3 %s \"UPDATE alias SET goto = 'new@dest.example' WHERE address = 'info@forward.example'\"\n\n", filepath.Join(h.dir, "postern.db"))
+	fmt.Fprintf(h.Out, "  echo 'you@forward.example you@dest.example' >> %s\n", filepath.Join(h.dir, "office"))
+	fmt.Fprintf(h.Out, "  %s query --config %s everyone you@forward.example\n\n", h.Binary, d.config)
 }
 
 // wait stays up until ctx ends or the daemon dies.

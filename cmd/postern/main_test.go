@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+
+	"postern/internal/scratch"
+	"postern/internal/store"
+)
+
+// TestMain lets the scripts run this very binary as postern.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"postern": main})
+}
+
+// TestScripts plays the command lines of testdata/script.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: pickPorts,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sqlite": runSQLite,
+			"status": wantStatus,
+			"ready":  awaitReady,
+			"await":  awaitText,
+			"get":    getPage,
+			"signal": sendSignal,
+			"expand": expandFile,
+		},
+	})
+}
+
+// runSQLite makes an embedded store and runs SQL in it: sqlite FILE SQLFILE.
+func runSQLite(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sqlite FILE SQLFILE")
+	}
+	path := ts.MkAbs(args[0])
+	ts.Check(store.InitSQLite(path))
+	s, err := store.Open(store.Options{Driver: "sqlite", Path: path, MaxConnections: 1}, nil)
+	ts.Check(err)
+	defer s.Close()
+	_, err = s.DB().ExecContext(context.Background(), ts.ReadFile(args[1]))
+	ts.Check(err)
+}
+
+// wantStatus runs postern and compares its exit status: status N ARG...
+func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: status N ARG...")
+	}
+	got := 0
+	if err := ts.Exec("postern", args[1:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("postern %v: %v", args[1:], err)
+		}
+		got = exit.ExitCode()
+	}
+	if want := args[0]; want != strconv.Itoa(got) {
+		ts.Fatalf("postern %v: exit status %d, want %s", args[1:], got, want)
+	}
+}
+
+// pickPorts names free ports in $METRICS and $SOCKETMAP.
+func pickPorts(env *testscript.Env) error {
+	for _, name := range []string{"METRICS", "SOCKETMAP"} {
+		port, err := scratch.FreePort()
+		if err != nil {
+			return err
+		}
+		env.Setenv(name, "127.0.0.1:"+strconv.Itoa(port))
+	}
+	return nil
+}
+
+// expandFile puts variables into files: expand FILE...
+func expandFile(ts *testscript.TestScript, neg bool, args []string) {
+	for _, file := range args {
+		text := os.Expand(ts.ReadFile(file), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
+	}
+}
+
+// sendSignal sends a signal to what runs in the background: signal HUP.
+func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: signal NAME")
+	}
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(unix.SignalNum("SIG" + args[0])))
+	}
+}
