@@ -3,17 +3,279 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"postern/internal/lookup"
+	"postern/internal/table"
 )
 
-// ErrGap says that the feed cannot tell all that changed: load anew.
-var ErrGap = errors.New("change feed: gap: the tables have to be loaded anew")
+const (
+	// feedWindow is how long a transaction may stay open after it noted a
+	// change. Sequence numbers are given when a row is written and seen when it
+	// is committed, so a number may turn up after higher ones.
+	feedWindow = 60 * time.Second
 
-// Change names one key of one loaded table whose rows changed.
-type Change struct{ Table, Key string }
+	// feedLimit is the number of changes from which loading is cheaper.
+	feedLimit = 100_000
 
-// Feed follows postern_change.
-type Feed struct{}
+	// feedRestart is the number of changes that a new position looks back at
+	// most: half of the limit, so that there is room for what follows.
+	feedRestart = feedLimit / 2
 
-// Changes returns what changed since the call before. The first call returns
-// nothing and sets the point from which to follow.
-func (f *Feed) Changes(ctx context.Context) ([]Change, error) { return nil, nil }
+	feedTriggers = 15 // insert, update, delete on five tables
+)
+
+// Feed follows postern_change (table.Feed).
+//
+// It keeps the highest number that each poll saw. Whatever a poll left unseen
+// below its highest number is committed a window later, so each poll reads
+// again from the highest number of a poll that a window later one has checked:
+// the floor. After an outage the old floor still stands.
+//
+// Pruning takes the lowest numbers away. While the row at the floor stands,
+// nothing above it was pruned, whatever gaps the numbers have (rolled back
+// transactions, auto_increment_increment of a cluster). If it is gone, so may
+// be changes that were not read, and ErrGap says so.
+//
+// A transaction that stays open for longer than the window after it noted a
+// change is missed; the reload that compares whole tables finds it.
+type Feed struct {
+	newest *Statement
+	since  *Statement
+	now    func() time.Time
+
+	mu    sync.Mutex
+	ready bool // the position was taken
+	gap   bool // to be told with the next answer
+
+	floor   uint64              // read from here on; 0: from the first
+	highest uint64              // ever seen
+	seen    map[uint64]struct{} // above the floor
+	polls   []poll              // those that saw a new highest number, oldest first
+
+	short      bool // the position looks back less than a window
+	shortUntil time.Time
+}
+
+// poll is the highest number that a poll saw, and when that was.
+type poll struct {
+	done    time.Time
+	highest uint64
+}
+
+// Feed returns the change feed, or nil where it is not installed. It is an
+// error if the table is there and some of its triggers are not.
+func (s *Store) Feed(ctx context.Context) (*Feed, error) {
+	q := feedQueriesOf(s.Driver())
+	err := s.Prepare(q.columns).Read(ctx, func(*sqlx.Rows) error { return nil })
+	if MissingTable(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("change feed: %w", err)
+	}
+	var count, all int
+	err = s.Prepare(q.triggers).Read(ctx, func(rows *sqlx.Rows) error {
+		for rows.Next() {
+			if err := rows.Scan(&count, &all); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("change feed: triggers: %w", err)
+	}
+	// Who may not see triggers sees none, and has to believe in them.
+	if count != feedTriggers && (count > 0 || all > 0) {
+		return nil, fmt.Errorf("change feed: %d of %d triggers are there: load __db/additions/postern_change.sql again", count, feedTriggers)
+	}
+	return &Feed{newest: s.Prepare(q.newest), since: s.Prepare(q.since), now: time.Now}, nil
+}
+
+func feedQueriesOf(driver string) feedQueries {
+	q := feedQueries{
+		columns: `SELECT seq, at, tbl, k FROM postern_change LIMIT 0`,
+		since:   sinceChanges,
+	}
+	if driver == "sqlite" {
+		q.newest = fmt.Sprintf(newestChanges, `strftime('%Y-%m-%d %H:%M:%f', 'now', '-60 seconds')`)
+		q.triggers = `SELECT count(*), 1 FROM sqlite_master WHERE type = 'trigger'
+			AND name GLOB 'postern_*_*' AND name <> 'postern_change_prune'`
+		return q
+	}
+	q.newest = fmt.Sprintf(newestChanges, `NOW(6) - INTERVAL 60 SECOND`)
+	q.triggers = `SELECT
+		(SELECT count(*) FROM information_schema.TRIGGERS
+			WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE 'postern\_%'),
+		(SELECT count(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER') +
+		(SELECT count(*) FROM information_schema.SCHEMA_PRIVILEGES
+			WHERE PRIVILEGE_TYPE = 'TRIGGER' AND DATABASE() LIKE TABLE_SCHEMA)`
+	return q
+}
+
+// Changes returns what changed since the last call that gave no error, each
+// key once. The first call takes the position and returns nothing. An error of
+// the database loses nothing. table.ErrGap means that a new position was taken:
+// load the tables, then go on; table.ErrNoFeed, that the feed was removed.
+func (f *Feed) Changes(ctx context.Context) ([]table.Change, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.short && f.now().After(f.shortUntil) {
+		f.lose()
+	}
+	var changes []table.Change
+	if f.ready {
+		var err error
+		if changes, err = f.read(ctx); err != nil {
+			return nil, f.explain(err)
+		}
+	}
+	if f.ready {
+		return changes, nil
+	}
+	if err := f.position(ctx); err != nil {
+		return nil, f.explain(err)
+	}
+	if f.gap {
+		f.gap = false
+		return nil, table.ErrGap
+	}
+	return nil, nil
+}
+
+// lose gives the position up.
+func (f *Feed) lose() { f.ready, f.gap = false, true }
+
+// explain says whether the feed is gone or the database.
+func (f *Feed) explain(err error) error {
+	if MissingTable(err) {
+		f.lose()
+		return table.ErrNoFeed
+	}
+	return fmt.Errorf("change feed: %w", err)
+}
+
+// position makes the present the point to go on from. What is committed now is
+// in the tables that are loaded afterwards; what is open is below, so the
+// floor is the highest number from before the window.
+func (f *Feed) position(ctx context.Context) error {
+	floor, seen := uint64(0), map[uint64]struct{}{}
+	highest, full := uint64(0), false
+	err := f.newest.Read(ctx, func(rows *sqlx.Rows) error {
+		floor, highest, full = 0, 0, false
+		clear(seen)
+		for rows.Next() {
+			var seq uint64
+			var old bool
+			if err := rows.Scan(&seq, &old); err != nil {
+				return err
+			}
+			highest = max(highest, seq)
+			if full = len(seen) == feedRestart; old || full {
+				floor = seq
+				full = full && !old
+				return nil
+			}
+			seen[seq] = struct{}{}
+		}
+		return nil
+	}, feedRestart+1)
+	if err != nil {
+		return err
+	}
+	now := f.now()
+	f.ready, f.floor, f.highest, f.seen = true, floor, highest, seen
+	f.polls = []poll{{now, highest}}
+	// Looking back less than a window may miss what commits in the next one.
+	f.short, f.shortUntil = full, now.Add(feedWindow)
+	return nil
+}
+
+// errTooMuch ends the reading of more changes than are worth it.
+var errTooMuch = errors.New("more changes than the limit")
+
+// read polls once.
+func (f *Feed) read(ctx context.Context) ([]table.Change, error) {
+	start := f.now()
+	var found []entry
+	anchored := f.floor == 0
+	err := f.since.Read(ctx, func(rows *sqlx.Rows) error {
+		found, anchored = found[:0], f.floor == 0
+		for n := 0; rows.Next(); n++ {
+			var c entry
+			if err := rows.Scan(&c.seq, &c.table, &c.key); err != nil {
+				return err
+			}
+			if n > feedLimit {
+				return errTooMuch
+			}
+			if c.seq == f.floor {
+				anchored = true
+				continue
+			}
+			if _, known := f.seen[c.seq]; !known {
+				found = append(found, c)
+			}
+		}
+		return nil
+	}, f.floor, feedLimit+2)
+	if errors.Is(err, errTooMuch) || err == nil && !anchored {
+		f.lose()
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f.take(start, found), nil
+}
+
+// entry is one row of postern_change.
+type entry struct {
+	seq        uint64
+	table, key string
+}
+
+// take notes what a poll found and moves the floor.
+func (f *Feed) take(start time.Time, found []entry) []table.Change {
+	var changes []table.Change
+	known := map[table.Change]struct{}{}
+	before := f.highest
+	for _, c := range found {
+		f.seen[c.seq] = struct{}{}
+		f.highest = max(f.highest, c.seq)
+		change := table.Change{Table: c.table, Key: lookup.Fold(c.key)}
+		if _, twice := known[change]; !twice {
+			known[change] = struct{}{}
+			changes = append(changes, change)
+		}
+	}
+	f.raise(start)
+	if f.highest > before {
+		f.polls = append(f.polls, poll{f.now(), f.highest})
+	}
+	return changes
+}
+
+// raise moves the floor to the highest number of the last poll that was done a
+// window before this one began: this one has read what that could not see.
+func (f *Feed) raise(start time.Time) {
+	n := 0
+	for n < len(f.polls) && !f.polls[n].done.After(start.Add(-feedWindow)) {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	f.floor = max(f.floor, f.polls[n-1].highest)
+	f.polls = f.polls[n:]
+	for seq := range f.seen {
+		if seq <= f.floor {
+			delete(f.seen, seq)
+		}
+	}
+}
