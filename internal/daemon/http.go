@@ -35,6 +35,7 @@ func newHTTP(h http.Handler, log *slog.Logger) *http.Server {
 // serveHTTP runs serve, which serves ln by srv, until ctx ends, and gives it
 // httpGrace to finish.
 func serveHTTP(ctx context.Context, srv *http.Server, ln net.Listener, serve func(net.Listener) error) error {
+	defer ln.Close() // where serve fails before it begins
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
@@ -46,7 +47,6 @@ func serveHTTP(ctx context.Context, srv *http.Server, ln net.Listener, serve fun
 	})
 	err := serve(netutil.LimitListener(ln, httpConns))
 	if stop() {
-		ln.Close()
 		return err
 	}
 	<-ended

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // NewLogger writes log lines to w, in the format text or json. Where w is
@@ -60,15 +61,7 @@ type journalLine struct {
 
 func newJournalHandler(w io.Writer, level slog.Leveler) journalHandler {
 	out := &journalLine{w: w}
-	return journalHandler{out: out, Handler: slog.NewTextHandler(&out.buf, &slog.HandlerOptions{
-		Level: level,
-		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-			if len(groups) == 0 && a.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return a
-		},
-	})}
+	return journalHandler{slog.NewTextHandler(&out.buf, &slog.HandlerOptions{Level: level}), out}
 }
 
 // Handle writes one line.
@@ -76,6 +69,7 @@ func (h journalHandler) Handle(ctx context.Context, r slog.Record) error {
 	h.out.mu.Lock()
 	defer h.out.mu.Unlock()
 	h.out.buf.Reset()
+	r.Time = time.Time{} // a handler leaves out a time that is zero
 	fmt.Fprintf(&h.out.buf, "<%d>", priority(r.Level))
 	if err := h.Handler.Handle(ctx, r); err != nil {
 		return err

@@ -35,7 +35,7 @@ func bare(ln net.Listener) {
 		go func() {
 			defer conn.Close()
 			r, w := bufio.NewReader(conn), bufio.NewWriter(conn)
-			for echoLine(nil, r, w) == nil && w.Flush() == nil {
+			for echoLine(context.Background(), r, w) == nil && w.Flush() == nil {
 			}
 		}()
 	}

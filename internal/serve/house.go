@@ -116,6 +116,16 @@ func (h *house) leave(c *conn, why end, err error) {
 
 // report logs the end of a connection.
 func (h *house) report(c *conn, why end, err error) {
+	level := slog.LevelDebug
+	switch why {
+	case endPanic:
+		level = slog.LevelError
+	case endRefused:
+		level = slog.LevelWarn
+	}
+	if !h.log.Enabled(h.answering, level) {
+		return
+	}
 	attrs := []any{"conn", c.id, "end", why.String(), "open", h.now() - c.accepted}
 	if peer := c.RemoteAddr(); peer != nil {
 		attrs = append(attrs, "peer", peer.String())
@@ -123,12 +133,10 @@ func (h *house) report(c *conn, why end, err error) {
 	if err != nil {
 		attrs = append(attrs, "error", err)
 	}
-	switch why {
-	case endPanic:
-		h.loud.Do(func() { h.log.Error("connection ended", attrs...) })
-	case endRefused:
-		h.loud.Do(func() { h.log.Warn("connection ended", attrs...) })
-	default:
-		h.log.Debug("connection ended", attrs...)
+	say := func() { h.log.Log(h.answering, level, "connection ended", attrs...) }
+	if level == slog.LevelDebug {
+		say()
+		return
 	}
+	h.loud.Do(say)
 }

@@ -92,6 +92,10 @@ func TestFullHouseOfBusyPeers(t *testing.T) {
 		}()
 		want(t, a, "A\n")
 		want(t, b, "B\n")
+		time.Sleep(5 * time.Second)
+		if !isOpen(a) || !isOpen(b) {
+			t.Fatal("a connection that was busy is taken for an idle one")
+		}
 		<-wait
 		ask(t, late, "late")
 		v.stopped()

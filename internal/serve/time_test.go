@@ -12,12 +12,12 @@ import (
 // The limits answer to Postfix; a change here must answer to it too.
 func TestLimitsExceedThoseOfPostfix(t *testing.T) {
 	const (
-		ioTimeout      = 100 * time.Second  // DICT_SOCKMAP_DEF_TIMEOUT, DICT_TCP_TMOUT, smtpd_policy_service_timeout
-		socketmapIdle  = 10 * time.Second   // DICT_SOCKMAP_DEF_MAX_IDLE
-		socketmapTTL   = 100 * time.Second  // DICT_SOCKMAP_DEF_MAX_TTL
-		policyTTL      = 1000 * time.Second // smtpd_policy_service_max_ttl
-		processLimit   = 100                // default_process_limit
-		timeoutStopSec = 90 * time.Second   // systemd.service(5)
+		ioTimeout     = 100 * time.Second  // DICT_SOCKMAP_DEF_TIMEOUT, DICT_TCP_TMOUT, smtpd_policy_service_timeout
+		socketmapIdle = 10 * time.Second   // DICT_SOCKMAP_DEF_MAX_IDLE
+		socketmapTTL  = 100 * time.Second  // DICT_SOCKMAP_DEF_MAX_TTL
+		policyTTL     = 1000 * time.Second // smtpd_policy_service_max_ttl
+		processLimit  = 100                // default_process_limit
+		systemdKills  = 90 * time.Second   // TimeoutStopSec= of systemd.service(5)
 	)
 	l := serve.DefaultLimits()
 	for _, tt := range []struct {
@@ -31,7 +31,7 @@ func TestLimitsExceedThoseOfPostfix(t *testing.T) {
 		{"Spare is no shorter than Postfix's own idle close", l.Spare >= socketmapIdle},
 		{"a new peer has 10 s", l.FirstRequest == 10*time.Second},
 		{"Connections cover the processes of ten services", l.Connections >= 10*processLimit},
-		{"a stop ends before systemd kills", l.LameDuck+l.Drain < timeoutStopSec/2},
+		{"a stop ends before systemd kills", l.LameDuck+l.Drain < systemdKills/2},
 	} {
 		if !tt.ok {
 			t.Errorf("%s: not so in %+v", tt.name, l)
