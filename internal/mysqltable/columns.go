@@ -2,14 +2,18 @@ package mysqltable
 
 import (
 	"database/sql"
-	"fmt"
+	"errors"
 	"slices"
 )
 
-// printsAlike reports whether a column of that type has the same digits in
-// both protocols. Unsigned numbers may be ZEROFILL, which the driver does not
-// tell; DECIMAL may be too; FLOAT, DOUBLE, YEAR, BIT and all times are
-// formatted by the server in the text protocol only.
+// errInexact says that prepared statements print a column otherwise than the
+// text protocol, which Postfix uses.
+var errInexact = errors.New("column prints otherwise in the binary protocol")
+
+// printsAlike reports whether a column of that type has the same text in both
+// protocols. Unsigned numbers may be ZEROFILL, which the driver does not tell;
+// DECIMAL may be too; FLOAT, DOUBLE, YEAR, BIT and all times are printed by
+// the server in the text protocol only.
 func printsAlike(databaseType string) bool {
 	return slices.Contains([]string{
 		"TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT",
@@ -19,56 +23,68 @@ func printsAlike(databaseType string) bool {
 	}, databaseType)
 }
 
-// rowReader reads all that a statement returned.
+// rowReader reads all that a statement returned (Postfix's dict_mysql.c:
+// plmysql_query).
 type rowReader struct {
-	rows    *sql.Rows
-	prints  bool // the text protocol was used
 	needSet bool // require_result_set
 	result  *resultBuilder
+	explain func(error) error // puts errors of the driver into words
+	sets    int
 }
 
-// read adds every column to the result (Postfix's dict_mysql.c:
-// plmysql_query). A stored procedure may return one result set.
-func (r *rowReader) read() error {
-	defer r.rows.Close()
-	sets := 0
-	for more := true; more; more = r.rows.NextResultSet() {
-		columns, err := r.rows.ColumnTypes()
-		if err != nil {
-			return err
-		}
-		if len(columns) == 0 {
-			continue
-		}
-		if sets++; sets > 1 {
-			return fmt.Errorf("several result sets: the procedure must return one")
-		}
-		if err := r.readSet(columns); err != nil {
-			return err
-		}
-	}
-	if err := r.rows.Err(); err != nil {
-		return err
-	}
-	if sets == 0 && r.needSet {
-		return fmt.Errorf("no result set (require_result_set = yes)")
+// nextSet counts the result sets. A stored procedure may return one.
+func (r *rowReader) nextSet() error {
+	if r.sets++; r.sets > 1 {
+		return errors.New("several result sets: the procedure must return one")
 	}
 	return nil
 }
 
-func (r *rowReader) readSet(types []*sql.ColumnType) error {
+// end judges the number of sets.
+func (r *rowReader) end() error {
+	if r.sets == 0 && r.needSet {
+		return errors.New("no result set (require_result_set = yes)")
+	}
+	return nil
+}
+
+// readPrepared reads the rows of a prepared statement, or returns errInexact.
+func (r *rowReader) readPrepared(rows *sql.Rows) error {
+	defer rows.Close()
+	for more := true; more; more = rows.NextResultSet() {
+		columns, err := rows.ColumnTypes()
+		if err != nil {
+			return r.explain(err)
+		}
+		if len(columns) == 0 {
+			continue
+		}
+		if err := r.nextSet(); err != nil {
+			return err
+		}
+		if err := r.readPreparedSet(rows, columns); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return r.explain(err)
+	}
+	return r.end()
+}
+
+func (r *rowReader) readPreparedSet(rows *sql.Rows, types []*sql.ColumnType) error {
 	columns := make([]sql.RawBytes, len(types))
 	into := make([]any, len(types))
 	for i, t := range types {
-		if !r.prints && !printsAlike(t.DatabaseTypeName()) {
+		if !printsAlike(t.DatabaseTypeName()) {
 			return errInexact
 		}
 		into[i] = &columns[i]
 	}
-	for r.rows.Next() {
+	for rows.Next() {
 		r.result.rows++
-		if err := r.rows.Scan(into...); err != nil {
-			return err
+		if err := rows.Scan(into...); err != nil {
+			return r.explain(err)
 		}
 		for _, c := range columns {
 			if err := r.result.add(c); err != nil {
@@ -76,5 +92,5 @@ func (r *rowReader) readSet(types []*sql.ColumnType) error {
 			}
 		}
 	}
-	return r.rows.Err()
+	return r.explain(rows.Err())
 }

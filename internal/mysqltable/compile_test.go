@@ -319,7 +319,7 @@ func TestLiteral(t *testing.T) {
 
 func TestCharsetWithBackslashInLetters(t *testing.T) {
 	tmpl, _ := parseTemplate("SELECT 'ä%s'", true, &needs{})
-	if _, err := newQuery(tmpl, "GBK"); err == nil {
+	if _, err := newQuery(tmpl, "gbk"); err == nil {
 		t.Error("a non-ASCII query was taken in GBK")
 	}
 }

@@ -72,9 +72,9 @@ func (c *Config) readConnection(v *values) {
 	c.user = v.text("user", "")
 	c.password = v.text("password", "")
 	c.dbname = v.needed("dbname", "")
-	c.charset = v.needed("charset", "utf8mb4")
-	if c.charset != "" && !regexp.MustCompile(`^[A-Za-z0-9_]+$`).MatchString(c.charset) {
-		v.refuse("charset", "charset = %q is no name of a character set: write utf8mb4", bounded(c.charset))
+	c.charset = strings.ToLower(v.needed("charset", "utf8mb4"))
+	if c.charset != "" && !regexp.MustCompile(`^[a-z0-9]+$`).MatchString(c.charset) {
+		v.refuse("charset", "charset = %q is no name of a character set: write utf8mb4", bounded(v.text("charset", "")))
 	}
 	retry := v.integer("retry_interval", 60, 1)
 	if v.has("retry_interval") {

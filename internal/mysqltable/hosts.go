@@ -68,6 +68,8 @@ func (h host) check() error {
 	switch {
 	case h.unix && strings.Contains(h.name, ":"):
 		return fmt.Errorf("a socket path must not contain ':'")
+	case h.unix && h.name != "" && h.name[0] != '/':
+		return fmt.Errorf("a socket path must be absolute: write unix:/run/mysqld/mysqld.sock")
 	case h.unix:
 		return nil
 	case strings.HasPrefix(h.name, "["):

@@ -58,6 +58,7 @@ func TestHostsBad(t *testing.T) {
 		{"a:65536", `host "a:65536": port 65536 is above 65535`},
 		{"a:99999999999999999999", `host "a:99999999999999999999": port 99999999999999999999 is above 65535`},
 		{"unix:/a:b:1", `host "unix:/a:b:1": a socket path must not contain ':'`},
+		{"unix:var/s", `host "unix:var/s": a socket path must be absolute: write unix:/run/mysqld/mysqld.sock`},
 		{"[::1]:3306", `host "[::1]:3306": brackets are no part of an address here: write ::1:3306`},
 		{"::1", `host "::1": an IPv6 address needs its port: write ::1:3306`},
 	} {

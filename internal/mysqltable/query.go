@@ -1,7 +1,6 @@
 package mysqltable
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,7 +47,7 @@ func newQuery(t template, charset string) (*query, error) {
 
 // escapesWithin reports whether a backslash byte may be part of a letter.
 func escapesWithin(charset string) bool {
-	return slices.Contains([]string{"big5", "gbk", "sjis", "cp932", "gb18030"}, strings.ToLower(charset))
+	return slices.Contains([]string{"big5", "gbk", "sjis", "cp932", "gb18030"}, charset)
 }
 
 // reads reports whether the statement can be asked twice without harm.
@@ -72,10 +71,6 @@ func (q *query) forMode(mode string) (*statement, error) {
 	}
 	return v.st, nil
 }
-
-// errInexact says that prepared statements print a column otherwise than the
-// text protocol, which Postfix uses.
-var errInexact = errors.New("column prints otherwise in the binary protocol")
 
 // literal returns the SQL with each text as a hexadecimal literal: the same
 // value, collation and coercibility as the string in quotes, and no text of a

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -117,23 +119,29 @@ func (t *table) ask(ctx context.Context, a *answer) (string, error) {
 
 // run asks by the way that prints as Postfix sees it.
 func (t *table) run(ctx context.Context, a *answer) error {
-	if t.config.query.others != nil {
-		return t.runByMode(ctx, a)
+	if t.inexact.Load() || t.config.query.others != nil {
+		return t.runText(ctx, a)
 	}
 	a.statement = t.config.query.usual
-	if !t.inexact.Load() {
-		err := t.runPrepared(ctx, a)
-		if !errors.Is(err, errInexact) {
-			return err
-		}
-		t.inexact.Store(true)
-		a.result = t.newResult(a.result.key)
+	texts := a.statement.bound(a.result.key)
+	if slices.ContainsFunc(texts, padded) {
+		return t.runText(ctx, a)
 	}
-	return t.runText(ctx, t.store.DB(), a)
+	err := t.runPrepared(ctx, a, texts)
+	if !errors.Is(err, errInexact) {
+		return err
+	}
+	t.inexact.Store(true)
+	a.result = t.newResult(a.result.key)
+	return t.runText(ctx, a)
 }
 
-func (t *table) runPrepared(ctx context.Context, a *answer) error {
-	texts := a.statement.bound(a.result.key)
+// padded reports whether a text loses its end in a temporary table: the driver
+// binds CHAR, where a string in quotes is VARCHAR.
+func padded(text string) bool { return strings.HasSuffix(text, " ") }
+
+// runPrepared asks by the statement that each connection keeps.
+func (t *table) runPrepared(ctx context.Context, a *answer, texts []string) error {
 	args := make([]any, len(texts))
 	for i, s := range texts {
 		args[i] = s
@@ -142,7 +150,8 @@ func (t *table) runPrepared(ctx context.Context, a *answer) error {
 	if err != nil {
 		return err
 	}
-	return (&rowReader{rows: rows.Rows, needSet: t.config.requireResultSet, result: a.result}).read()
+	r := rowReader{needSet: t.config.requireResultSet, result: a.result, explain: t.store.Error}
+	return r.readPrepared(rows.Rows)
 }
 
 // boundedError keeps what a server says from filling the log.

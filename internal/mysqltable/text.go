@@ -2,39 +2,63 @@ package mysqltable
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
+
+	"github.com/jmoiron/sqlx"
 )
 
-// queryer is a pool or one of its connections.
-type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// runText asks by the text protocol.
-func (t *table) runText(ctx context.Context, db queryer, a *answer) error {
-	texts := a.statement.bound(a.result.key)
-	rows, err := db.QueryContext(ctx, t.config.query.literal(a.statement, texts))
-	if err != nil {
-		return err
-	}
-	return (&rowReader{rows: rows, prints: true, needSet: t.config.requireResultSet, result: a.result}).read()
-}
-
-// runByMode asks the session what quotes mean in it, and then the query, both
-// on one connection.
-func (t *table) runByMode(ctx context.Context, a *answer) error {
+// runText asks by the text protocol, on one connection, which is asked first
+// what quotes mean in its session if that matters. It returns when ctx ends;
+// the connection stays with its statement, which the server ends in time,
+// because a client that hangs up does not end it.
+func (t *table) runText(ctx context.Context, a *answer) error {
 	conn, err := t.store.DB().Connx(ctx)
 	if err != nil {
+		return t.store.Error(err)
+	}
+	own := &answer{result: a.result}
+	done := make(chan error, 1)
+	go func() {
+		defer conn.Close()
+		done <- t.askSession(context.WithoutCancel(ctx), conn, own)
+	}()
+	select {
+	case err := <-done:
+		*a = *own
 		return err
+	case <-ctx.Done():
+		a.result = t.newResult(a.result.key) // the other one is still being written
+		return t.store.Error(ctx.Err())
 	}
-	defer conn.Close()
-	var mode string
-	if err := conn.QueryRowContext(ctx, "SELECT @@SESSION.sql_mode").Scan(&mode); err != nil {
-		return fmt.Errorf("sql_mode: %w", err)
+}
+
+func (t *table) askSession(ctx context.Context, conn *sqlx.Conn, a *answer) error {
+	q := t.config.query
+	a.statement = q.usual
+	if q.others != nil {
+		var mode string
+		err := conn.GetContext(ctx, &mode, "SELECT @@SESSION.sql_mode")
+		if err != nil {
+			return fmt.Errorf("sql_mode: %w", t.store.Error(err))
+		}
+		if a.statement, err = q.forMode(mode); err != nil {
+			return err
+		}
 	}
-	if a.statement, err = t.config.query.forMode(mode); err != nil {
-		return err
-	}
-	return t.runText(ctx, conn, a)
+	text := q.literal(a.statement, a.statement.bound(a.result.key))
+	return conn.Raw(func(c any) error {
+		server, ok := c.(driver.QueryerContext)
+		if !ok {
+			return errors.New("the driver has no text protocol")
+		}
+		rows, err := server.QueryContext(ctx, text, nil)
+		if err != nil {
+			return t.store.Error(err)
+		}
+		defer rows.Close()
+		r := rowReader{needSet: t.config.requireResultSet, result: a.result, explain: t.store.Error}
+		return r.readPrinted(rows)
+	})
 }
