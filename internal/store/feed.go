@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -21,10 +20,6 @@ const (
 
 	// feedLimit is the number of changes from which loading is cheaper.
 	feedLimit = 100_000
-
-	// feedRestart is the number of changes that a new position looks back at
-	// most: half of the limit, so that there is room for what follows.
-	feedRestart = feedLimit / 2
 
 	feedTriggers = 15 // insert, update, delete on five tables
 )
@@ -47,6 +42,7 @@ type Feed struct {
 	newest *Statement
 	since  *Statement
 	now    func() time.Time
+	limit  int
 
 	mu    sync.Mutex
 	ready bool // the position was taken
@@ -94,7 +90,7 @@ func (s *Store) Feed(ctx context.Context) (*Feed, error) {
 	if count != feedTriggers && (count > 0 || all > 0) {
 		return nil, fmt.Errorf("change feed: %d of %d triggers are there: load __db/additions/postern_change.sql again", count, feedTriggers)
 	}
-	return &Feed{newest: s.Prepare(q.newest), since: s.Prepare(q.since), now: time.Now}, nil
+	return &Feed{newest: s.Prepare(q.newest), since: s.Prepare(q.since), now: time.Now, limit: feedLimit}, nil
 }
 
 func feedQueriesOf(driver string) feedQueries {
@@ -164,8 +160,9 @@ func (f *Feed) explain(err error) error {
 // in the tables that are loaded afterwards; what is open is below, so the
 // floor is the highest number from before the window.
 func (f *Feed) position(ctx context.Context) error {
-	floor, seen := uint64(0), map[uint64]struct{}{}
-	highest, full := uint64(0), false
+	var floor, highest uint64
+	seen, full := map[uint64]struct{}{}, false
+	most := f.limit / 2 // leaves room for what follows
 	err := f.newest.Read(ctx, func(rows *sqlx.Rows) error {
 		floor, highest, full = 0, 0, false
 		clear(seen)
@@ -176,7 +173,7 @@ func (f *Feed) position(ctx context.Context) error {
 				return err
 			}
 			highest = max(highest, seq)
-			if full = len(seen) == feedRestart; old || full {
+			if full = len(seen) == most; old || full {
 				floor = seq
 				full = full && !old
 				return nil
@@ -184,7 +181,7 @@ func (f *Feed) position(ctx context.Context) error {
 			seen[seq] = struct{}{}
 		}
 		return nil
-	}, feedRestart+1)
+	}, most+1)
 	if err != nil {
 		return err
 	}
@@ -196,42 +193,37 @@ func (f *Feed) position(ctx context.Context) error {
 	return nil
 }
 
-// errTooMuch ends the reading of more changes than are worth it.
-var errTooMuch = errors.New("more changes than the limit")
-
-// read polls once.
+// read polls once. The rows are gathered first and looked at afterwards: when
+// ctx ends, they may still be coming in.
 func (f *Feed) read(ctx context.Context) ([]table.Change, error) {
 	start := f.now()
-	var found []entry
-	anchored := f.floor == 0
+	var entries []entry
 	err := f.since.Read(ctx, func(rows *sqlx.Rows) error {
-		found, anchored = found[:0], f.floor == 0
-		for n := 0; rows.Next(); n++ {
-			var c entry
-			if err := rows.Scan(&c.seq, &c.table, &c.key); err != nil {
+		entries = entries[:0]
+		for rows.Next() {
+			var e entry
+			if err := rows.Scan(&e.seq, &e.table, &e.key); err != nil {
 				return err
 			}
-			if n > feedLimit {
-				return errTooMuch
-			}
-			if c.seq == f.floor {
-				anchored = true
-				continue
-			}
-			if _, known := f.seen[c.seq]; !known {
-				found = append(found, c)
-			}
+			entries = append(entries, e)
 		}
 		return nil
-	}, f.floor, feedLimit+2)
-	if errors.Is(err, errTooMuch) || err == nil && !anchored {
-		f.lose()
-		return nil, nil
-	}
+	}, f.floor, f.limit+1)
 	if err != nil {
 		return nil, err
 	}
-	return f.take(start, found), nil
+	if f.floor > 0 {
+		if len(entries) == 0 || entries[0].seq != f.floor {
+			f.lose()
+			return nil, nil
+		}
+		entries = entries[1:]
+	}
+	if len(entries) >= f.limit {
+		f.lose()
+		return nil, nil
+	}
+	return f.take(start, entries), nil
 }
 
 // entry is one row of postern_change.
@@ -240,15 +232,18 @@ type entry struct {
 	table, key string
 }
 
-// take notes what a poll found and moves the floor.
-func (f *Feed) take(start time.Time, found []entry) []table.Change {
+// take tells what a poll found new, and moves the floor.
+func (f *Feed) take(start time.Time, entries []entry) []table.Change {
 	var changes []table.Change
 	known := map[table.Change]struct{}{}
 	before := f.highest
-	for _, c := range found {
-		f.seen[c.seq] = struct{}{}
-		f.highest = max(f.highest, c.seq)
-		change := table.Change{Table: c.table, Key: lookup.Fold(c.key)}
+	for _, e := range entries {
+		if _, twice := f.seen[e.seq]; twice {
+			continue
+		}
+		f.seen[e.seq] = struct{}{}
+		f.highest = max(f.highest, e.seq)
+		change := table.Change{Table: e.table, Key: lookup.Fold(e.key)}
 		if _, twice := known[change]; !twice {
 			known[change] = struct{}{}
 			changes = append(changes, change)

@@ -59,8 +59,10 @@ func parseHost(text string) (host, error) {
 		if name, port, err = net.SplitHostPort(text); err != nil {
 			return host{}, errors.New("write host:port, [::1]:port or unix:/path")
 		}
-	} else {
-		name = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	} else if inner, ok := strings.CutPrefix(text, "["); ok {
+		if name, ok = strings.CutSuffix(inner, "]"); !ok {
+			name = ""
+		}
 	}
 	if name == "" || strings.ContainsAny(name, "/@[] ") {
 		return host{}, errors.New("write host:port, [::1]:port or unix:/path")

@@ -45,26 +45,35 @@ var mysqlQueries = map[string]tableQueries{
 var sqliteQueries = map[string]tableQueries{
 	"domain": {
 		load: `SELECT name, CASE WHEN active = 1 THEN '1' ELSE '0' END FROM domain`,
-		get: `SELECT name, CASE WHEN active = 1 THEN '1' ELSE '0' END FROM domain
-			WHERE (name = ? OR name GLOB '*[^ -~]*')`,
+		get: `SELECT name, CASE WHEN active = 1 THEN '1' ELSE '0' END FROM domain WHERE name = ?1
+			UNION ALL
+			SELECT name, CASE WHEN active = 1 THEN '1' ELSE '0' END FROM domain WHERE name GLOB '*[^ -~]*' AND name <> ?1`,
 	},
 	"alias": {
 		load: `SELECT address, goto FROM alias WHERE active = 1`,
-		get:  `SELECT address, goto FROM alias WHERE (address = ? OR address GLOB '*[^ -~]*') AND active = 1`,
+		get: `SELECT address, goto FROM alias WHERE address = ?1 AND active = 1
+			UNION ALL
+			SELECT address, goto FROM alias WHERE address GLOB '*[^ -~]*' AND address <> ?1 AND active = 1`,
 	},
 	"alias_handle": {
 		load: `SELECT handle, address FROM alias_handle WHERE active = 1`,
-		get:  `SELECT handle, address FROM alias_handle WHERE (handle = ? OR handle GLOB '*[^ -~]*') AND active = 1`,
+		get: `SELECT handle, address FROM alias_handle WHERE handle = ?1 AND active = 1
+			UNION ALL
+			SELECT handle, address FROM alias_handle WHERE handle GLOB '*[^ -~]*' AND handle <> ?1 AND active = 1`,
 	},
 	"smtp_sender_acl": {
 		load: `SELECT sender, login FROM smtp_sender_acl WHERE active = 1`,
-		get: `SELECT sender, login FROM smtp_sender_acl
-			WHERE (sender = ? OR sender GLOB '*[^ -~]*') AND active = 1 ORDER BY id`,
+		get: `SELECT sender, login FROM smtp_sender_acl WHERE sender = ?1 AND active = 1
+			UNION ALL
+			SELECT sender, login FROM smtp_sender_acl WHERE sender GLOB '*[^ -~]*' AND sender <> ?1 AND active = 1`,
 	},
 	"api_bans": {
 		load: `SELECT ban_type || ':' || ban_value, expires_at, reason FROM api_bans WHERE revoked_at IS NULL`,
 		get: `SELECT ban_type || ':' || ban_value, expires_at, reason FROM api_bans
-			WHERE ban_type = ? AND (ban_value = ? OR ban_value GLOB '*[^ -~]*') AND revoked_at IS NULL ORDER BY id`,
+			WHERE ban_value = ?2 AND ban_type = ?1 AND revoked_at IS NULL
+			UNION ALL
+			SELECT ban_type || ':' || ban_value, expires_at, reason FROM api_bans
+			WHERE ban_value GLOB '*[^ -~]*' AND ban_value <> ?2 AND ban_type = ?1 AND revoked_at IS NULL`,
 	},
 }
 

@@ -117,8 +117,7 @@ func (r *Rows) each(rows *sqlx.Rows, emit func(key, value []byte) error) error {
 	return nil
 }
 
-// Get returns the values of one key, in the order they were written; none if
-// it has no row.
+// Get returns the values of one key, none if it has no row.
 func (r *Rows) Get(ctx context.Context, key string) ([]string, error) {
 	key = lookup.Fold(key)
 	args, ok := r.arguments(key)
