@@ -44,7 +44,7 @@ type daemon struct {
 // with its unix socket below queueDir, where Postfix's chroot reaches it.
 func startDaemon(ctx context.Context, binary, dir, queueDir string) (*daemon, error) {
 	d := &daemon{config: filepath.Join(dir, "postern.yaml"), stderr: filepath.Join(dir, "postern.log"), died: make(chan error, 1)}
-	if err := makeStore(ctx, filepath.Join(dir, "postern.db")); err != nil {
+	if err := MakeStore(ctx, filepath.Join(dir, "postern.db")); err != nil {
 		return nil, fmt.Errorf("demo: store: %w", err)
 	}
 	for _, addr := range []*string{&d.socketmap, &d.tcptable, &d.metrics} {
@@ -66,8 +66,8 @@ func startDaemon(ctx context.Context, binary, dir, queueDir string) (*daemon, er
 	return d, nil
 }
 
-// makeStore creates the SQLite file with the sample rows.
-func makeStore(ctx context.Context, path string) error {
+// MakeStore creates the SQLite file with the sample rows.
+func MakeStore(ctx context.Context, path string) error {
 	if err := store.InitSQLite(path); err != nil {
 		return err
 	}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"postern/internal/config"
+	"postern/internal/demo"
+)
+
+// documents are the texts whose examples are held to be true.
+func documents(t *testing.T) []string {
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no documents: %v", err)
+	}
+	return append(files, "../../README.md", "../../postfix/README.md", "../../__db/README.md")
+}
+
+// blocks are the fenced blocks of one language in a document.
+func blocks(t *testing.T, file, language string) []string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	fence := regexp.MustCompile("(?ms)^```" + language + "\n(.*?)^```")
+	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
+		found = append(found, m[1])
+	}
+	return found
+}
+
+// TestDocumentedConfigurations parses every configuration in the documents.
+func TestDocumentedConfigurations(t *testing.T) {
+	n := 0
+	for _, file := range documents(t) {
+		for _, block := range blocks(t, file, "yaml") {
+			n++
+			if _, err := config.Parse(file, []byte(block)); err != nil {
+				t.Errorf("%v\n%s", err, block)
+			}
+		}
+	}
+	if n < 3 {
+		t.Errorf("only %d configurations found", n)
+	}
+}
+
+// TestConfigurationDefaults: docs/configuration.md shows the defaults.
+func TestConfigurationDefaults(t *testing.T) {
+	text := blocks(t, "../../docs/configuration.md", "yaml")[0]
+	var lines []string
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, "# example") {
+			lines = append(lines, line)
+		}
+	}
+	c, err := config.Parse("f", []byte(strings.Replace(strings.Join(lines, ""), "driver: mysql ", "name: x\n  driver: mysql ", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := config.Defaults()
+	d.Database.Name = "x"
+	if c.Database.Hosts[0] != d.Database.Hosts[0] || c.Database.MaxConnections != d.Database.MaxConnections ||
+		c.Database.StatementTimeout != d.Database.StatementTimeout || c.Database.ConnectTimeout != d.Database.ConnectTimeout {
+		t.Errorf("database: %+v, default %+v", c.Database, d.Database)
+	}
+	if c.Cache != d.Cache || c.Tables != d.Tables || c.RecipientDelimiter != d.RecipientDelimiter {
+		t.Errorf("cache %+v, tables %+v, delimiter %q", c.Cache, c.Tables, c.RecipientDelimiter)
+	}
+	if strings.Join(c.ReservedHandles, " ") != strings.Join(d.ReservedHandles, " ") || c.StateDir != d.StateDir || c.Control != d.Control || c.Log != d.Log {
+		t.Errorf("handles %v, state_dir %s, control %s, log %v", c.ReservedHandles, c.StateDir, c.Control, c.Log)
+	}
+}
+
+// TestReadmeCommands runs the `postern query` lines of the README against the
+// rows of the demo and compares what they print.
+func TestReadmeCommands(t *testing.T) {
+	dir := t.TempDir()
+	if err := demo.MakeStore(context.Background(), filepath.Join(dir, "postern.db")); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "postern.yaml")
+	text := "database: {driver: sqlite, path: postern.db}\ncontrol: control\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, block := range blocks(t, "../../README.md", "console") {
+		for _, example := range regexp.MustCompile(`(?m)^\$ `).Split(block, -1) {
+			command, want, _ := strings.Cut(example, "\n")
+			words := strings.Fields(command)
+			if len(words) < 2 || words[0] != "postern" || words[1] != "query" {
+				continue
+			}
+			n++
+			args := append([]string{"query", "--config", file}, words[2:]...)
+			var out, errs bytes.Buffer
+			run(context.Background(), args, nil, &out, &errs)
+			if !matches(want, out.String()) || errs.Len() > 0 {
+				t.Errorf("%s\nprinted: %s%s\nwant: %s", command, &out, &errs, want)
+			}
+		}
+	}
+	if n < 3 {
+		t.Errorf("only %d commands found", n)
+	}
+}
+
+// matches compares a text with one in which ... stands for anything.
+func matches(want, got string) bool {
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(want)), regexp.QuoteMeta("..."), "(?s:.*)")
+	return regexp.MustCompile(`\A` + pattern + `\z`).MatchString(strings.TrimSpace(got))
+}
