@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,17 +19,17 @@ type Message struct {
 	Data       []byte   // header and body with "\n" line ends, begins with the sink's Received:
 }
 
-// Messages are all that were taken up to now, in the order of their ends.
+// Messages are all that were taken up to now, in the order of their ends;
+// after Stop, those that Messages or Wait saw before.
 func (s *Sink) Messages(ctx context.Context) ([]Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.folder == nil {
-		return s.messages, nil
+	if s.folder != nil {
+		if err := s.read(ctx); err != nil {
+			return nil, fmt.Errorf("scratch sink: %w", err)
+		}
 	}
-	if err := s.read(ctx); err != nil {
-		return nil, fmt.Errorf("scratch sink: %w", err)
-	}
-	return s.messages, nil
+	return slices.Clone(s.messages), nil
 }
 
 // Wait returns as soon as n messages have been taken in all; more may be there.

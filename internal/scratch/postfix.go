@@ -80,6 +80,9 @@ func (p *Postfix) create(ctx context.Context) error {
 func (p *Postfix) makeFolder() error {
 	if p.opts.Dir != "" {
 		p.dir = filepath.Join(p.opts.Root, p.opts.Dir)
+		if err := stopMaster(p.QueueDir()); err != nil { // of a run whose guard was killed, too
+			return err
+		}
 		return os.MkdirAll(p.dir, 0o755)
 	}
 	folder, err := newFolder(filepath.Join(p.opts.Root, "/tmp"), "postfix", haltPostfix)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,6 +128,29 @@ func TestPostfixRefusesAndQueues(t *testing.T) {
 	}
 }
 
+func TestPostfixTakesOverItsDir(t *testing.T) {
+	dir, err := os.MkdirTemp("/tmp", "keep-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	leftover := startPostfix(t, scratch.PostfixOptions{Dir: dir})
+	master := leftover.MasterPid()
+	p := startPostfix(t, scratch.PostfixOptions{Dir: dir})
+	if left := livingGroup(master); left != "" || p.MasterPid() == 0 {
+		t.Fatalf("the leftover still runs, or the new one does not:\n%s", left)
+	}
+	if err := p.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(p.ConfigDir()); err != nil {
+		t.Fatalf("the folder is gone: %v", err)
+	}
+}
+
 func TestPostfixPrograms(t *testing.T) {
 	p := startPostfix(t, scratch.PostfixOptions{Files: map[string]string{"table": "key value\n"}})
 	table := "texthash:" + filepath.Join(p.ConfigDir(), "table")
@@ -177,6 +201,15 @@ func livingGroup(group int) string {
 func TestPostfixThatCannotStart(t *testing.T) {
 	_, err := scratch.StartPostfix(t.Context(), scratch.PostfixOptions{Master: "bad inet"})
 	if err == nil || !strings.Contains(err.Error(), "master.cf") {
+		t.Fatalf("err = %v; want Postfix's own words", err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, err = scratch.StartPostfix(t.Context(), scratch.PostfixOptions{SMTPPort: taken.Addr().(*net.TCPAddr).Port})
+	if err == nil || !strings.Contains(err.Error(), "Address already in use") {
 		t.Fatalf("err = %v; want Postfix's own words", err)
 	}
 	_, err = scratch.StartPostfix(t.Context(), scratch.PostfixOptions{Files: map[string]string{"../x": ""}})
