@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"time"
@@ -44,6 +43,7 @@ func (w *works) cacheOptions(c *config.Config) lookup.CacheOptions {
 		TTL:         time.Duration(c.Cache.TTL),
 		NegativeTTL: time.Duration(c.Cache.NegativeTTL),
 		Stale:       time.Duration(c.Cache.Stale),
+		Timeout:     answerWithin(c) + time.Second,
 		Metrics:     w.lookups,
 		Log:         w.log,
 	}
@@ -52,13 +52,12 @@ func (w *works) cacheOptions(c *config.Config) lookup.CacheOptions {
 // assembly is everything that one configuration makes, from the databases to
 // the maps that Postfix asks by name.
 type assembly struct {
-	works   *works
-	config  *config.Config
-	tables  *loadedTables // nil without a database block
-	stores  []*store.Store
-	closers []io.Closer
-	raw     map[string]lookup.Map // maps of the user's own: one folded key form, cached
-	set     lookup.Set
+	works  *works
+	config *config.Config
+	tables *loadedTables // nil without a database block
+	stores []*store.Store
+	raw    map[string]lookup.Map // maps of the user's own: one folded key form, cached
+	set    lookup.Set
 }
 
 // assemble makes the maps of c. Tables of before are kept if their blocks did
@@ -230,12 +229,6 @@ func (a *assembly) retire(after *assembly) error {
 	}
 	if a.tables != nil && (after == nil || after.tables == nil || after.tables.keeper != a.tables.keeper) {
 		a.tables.stop()
-	} else if a.tables != nil {
-		keep = append(keep, a.tables.store)
 	}
-	var errs []error
-	for _, closer := range a.closers {
-		errs = append(errs, closer.Close())
-	}
-	return errors.Join(append(errs, a.works.pools.Keep(keep...))...)
+	return a.works.pools.Keep(keep...)
 }

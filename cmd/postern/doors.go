@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"postern/internal/config"
@@ -15,13 +16,16 @@ import (
 	"postern/tcptable"
 )
 
-// answerWithin is the time a map has for an answer. Postfix waits 100 s
-// (DICT_SOCKMAP_DEF_TIMEOUT, DICT_TCP_TMOUT); its queue manager waits for
-// nobody else meanwhile.
-const answerWithin = 10 * time.Second
+// answerWithin is the time a map has for an answer: one connect and one
+// statement. Postfix waits 100 s (DICT_SOCKMAP_DEF_TIMEOUT, DICT_TCP_TMOUT), and
+// its queue manager serves nobody else meanwhile.
+func answerWithin(c *config.Config) time.Duration {
+	return time.Duration(c.Database.ConnectTimeout + c.Database.StatementTimeout)
+}
 
 // door is one listener and what answers behind it.
 type door struct {
+	name     string
 	listener net.Listener
 	serve    func(ctx context.Context, ln net.Listener) error
 	stop     context.CancelFunc
@@ -33,12 +37,12 @@ func (s *service) open(c *config.Config) (map[string]*door, error) {
 	o := &opener{service: s, doors: map[string]*door{}}
 	if s.role.serves("socketmap") {
 		for _, l := range c.Socketmap.Listen {
-			o.add("socketmap "+l.At, l, s.socketmapServer())
+			o.add("socketmap "+l.At, l, s.socketmapServer(c))
 		}
 	}
 	if s.role.serves("tcptable") {
 		for _, t := range c.TCPTable {
-			o.add("tcptable "+t.Map+" "+t.Listen.At, t.Listen, s.tcptableServer(t.Map))
+			o.add("tcptable "+t.Map+" "+t.Listen.At, t.Listen, s.tcptableServer(c, t.Map))
 		}
 	}
 	if len(o.doors) == 0 && len(o.errs) == 0 {
@@ -79,7 +83,7 @@ func (o *opener) addWith(key string, serve func(context.Context, net.Listener) e
 		o.errs = append(o.errs, err)
 		return
 	}
-	o.doors[key] = &door{listener: ln, serve: serve}
+	o.doors[key] = &door{name: key, listener: ln, serve: serve}
 }
 
 // addMetrics opens the HTTP listener of those who watch.
@@ -96,7 +100,7 @@ func (o *opener) addMetrics(c *config.Config) {
 		o.errs = append(o.errs, err)
 		return
 	}
-	o.add("metrics "+l.At+" "+c.Metrics.WebConfig, l, admin.Serve)
+	o.add(strings.TrimSpace("metrics "+l.At+" "+c.Metrics.WebConfig), l, admin.Serve)
 }
 
 // addControl opens the control socket. The daemon can do without.
@@ -118,6 +122,7 @@ func (o *opener) addControl(c *config.Config) {
 func (s *service) start(d *door) {
 	ctx, stop := context.WithCancel(s.ctx)
 	d.stop = stop
+	s.log.Info("listening", "listener", d.name)
 	s.group.Go(func() error {
 		defer stop()
 		if err := d.serve(ctx, d.listener); err != nil {
@@ -139,12 +144,12 @@ func (c counter) ObserveLookup(mapName, result string, d time.Duration) {
 }
 
 // socketmapServer answers for every map by its name.
-func (s *service) socketmapServer() func(context.Context, net.Listener) error {
+func (s *service) socketmapServer(c *config.Config) func(context.Context, net.Listener) error {
 	server := serve.Server{
 		Daemon: "socketmap", Log: s.log, Metrics: s.conns,
 		Handler: &socketmap.Handler{
 			Maps:     func() lookup.Set { return s.current.Load().set },
-			Timeout:  answerWithin,
+			Timeout:  answerWithin(c),
 			Observer: counter{s.works.lookups, "socketmap"},
 			Log:      s.log,
 		},
@@ -153,7 +158,7 @@ func (s *service) socketmapServer() func(context.Context, net.Listener) error {
 }
 
 // tcptableServer answers for the map of one listener.
-func (s *service) tcptableServer(name string) func(context.Context, net.Listener) error {
+func (s *service) tcptableServer(c *config.Config, name string) func(context.Context, net.Listener) error {
 	server := serve.Server{
 		Daemon: "tcptable", Log: s.log, Metrics: s.conns,
 		Handler: &tcptable.Handler{
@@ -161,7 +166,7 @@ func (s *service) tcptableServer(name string) func(context.Context, net.Listener
 			Map: lookup.Func(func(ctx context.Context, key string) (string, bool, error) {
 				return s.current.Load().set[name].Lookup(ctx, key)
 			}),
-			Timeout:  answerWithin,
+			Timeout:  answerWithin(c),
 			Observer: counter{s.works.lookups, "tcptable"},
 			Log:      s.log,
 		},

@@ -90,6 +90,9 @@ func later(c *config.Config) []string {
 	if c.Policyd != nil {
 		blocks = append(blocks, "policyd")
 	}
+	if c.Log.Addresses != "plain" {
+		blocks = append(blocks, "log.addresses")
+	}
 	return blocks
 }
 

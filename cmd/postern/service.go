@@ -19,7 +19,7 @@ import (
 )
 
 // retireAfter is how long the maps of before a reload stay open for the
-// lookups that still use them. It exceeds answerWithin.
+// lookups that still use them.
 const retireAfter = 30 * time.Second
 
 // service is a running process: its listeners, and the assembly they ask.
@@ -107,6 +107,9 @@ func (s *service) reload(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if ctx.Err() != nil {
+		return errors.Join(ctx.Err(), after.retire(before))
+	}
 	opened, err := s.open(c)
 	if err != nil {
 		return errors.Join(err, after.retire(before))

@@ -43,6 +43,7 @@ func (a *assembly) openTables(before *assembly) error {
 	}
 	if before != nil && before.tables != nil && sameTables(&before.tables.config, a.config) {
 		a.tables = before.tables.with(a.config)
+		a.stores = append(a.stores, a.tables.store)
 		return nil
 	}
 	options, err := a.databaseOptions()
@@ -160,6 +161,9 @@ func (l *loadedTables) stop() {
 // stateDir is the folder of the disk copies, made if it is missing. Without
 // one the tables live on, but a start finds nothing while the database is away.
 func stateDir(dir string, w *works) string {
+	if dir == "" {
+		return ""
+	}
 	dir = filepath.Join(dir, "tables")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		w.log.Warn("no disk copies of the tables: a start without the database could answer nothing: set state_dir to a folder that this user can write", "error", err)
