@@ -132,17 +132,6 @@ func (s *service) start(d *door) {
 	})
 }
 
-// counter counts lookups of one protocol.
-type counter struct {
-	metrics  *lookup.Metrics
-	protocol string
-}
-
-// ObserveLookup counts one lookup.
-func (c counter) ObserveLookup(mapName, result string, d time.Duration) {
-	c.metrics.Observe(mapName, c.protocol, result, d)
-}
-
 // socketmapServer answers for every map by its name.
 func (s *service) socketmapServer(c *config.Config) func(context.Context, net.Listener) error {
 	server := serve.Server{
@@ -150,7 +139,7 @@ func (s *service) socketmapServer(c *config.Config) func(context.Context, net.Li
 		Handler: &socketmap.Handler{
 			Maps:     func() lookup.Set { return s.current.Load().set },
 			Timeout:  answerWithin(c),
-			Observer: counter{s.works.lookups, "socketmap"},
+			Observer: socketmap.ObserverOf(s.works.lookups),
 			Log:      s.log,
 		},
 	}
@@ -167,7 +156,7 @@ func (s *service) tcptableServer(c *config.Config, name string) func(context.Con
 				return s.current.Load().set[name].Lookup(ctx, key)
 			}),
 			Timeout:  answerWithin(c),
-			Observer: counter{s.works.lookups, "tcptable"},
+			Observer: tcptable.ObserverOf(s.works.lookups),
 			Log:      s.log,
 		},
 	}
