@@ -27,7 +27,7 @@ type arena struct {
 
 // append adds a row whose key has hash kh.
 func (a *arena) append(kh uint64, key, value string) {
-	need := uvarintLen(len(key)) + uvarintLen(len(value)) + len(key) + len(value)
+	need := rowLen(key, value)
 	last := len(a.chunks) - 1
 	if last < 0 || cap(a.chunks[last])-len(a.chunks[last]) < need {
 		a.grow(need)
@@ -75,17 +75,27 @@ func (a *arena) row(ref uint32) (key, value string) {
 	return text(c[:k]), text(c[k : k+v])
 }
 
+// holds reports whether a row lies at ref, which is 0 or comes from after.
+func (a *arena) holds(ref uint32) bool { return int(ref>>chunkBits) < len(a.chunks) }
+
+// after returns where the row behind the given one lies.
+func (a *arena) after(ref uint32, key, value string) uint32 {
+	i, off := ref>>chunkBits, ref&(chunkSize-1)
+	off += uint32(rowLen(key, value))
+	if int(off) < len(a.chunks[i]) {
+		return i<<chunkBits | off
+	}
+	return (i + 1) << chunkBits
+}
+
 // each calls f with every row, in the order they were appended.
 func (a *arena) each(f func(ref uint32, key, value string) bool) {
-	for i, c := range a.chunks {
-		for off := 0; off < len(c); {
-			ref := uint32(i<<chunkBits | off)
-			key, value := a.row(ref)
-			if !f(ref, key, value) {
-				return
-			}
-			off += uvarintLen(len(key)) + uvarintLen(len(value)) + len(key) + len(value)
+	for ref := uint32(0); a.holds(ref); {
+		key, value := a.row(ref)
+		if !f(ref, key, value) {
+			return
 		}
+		ref = a.after(ref, key, value)
 	}
 }
 
@@ -103,6 +113,10 @@ func keyHash(key string) uint64 { return xxhash.Sum64String(key) }
 func rowSum(kh uint64, value string) uint64 {
 	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
 	return (bits.RotateLeft64(kh, 23)*odd + xxhash.Sum64String(value)) * odd >> 16
+}
+
+func rowLen(key, value string) int {
+	return uvarintLen(len(key)) + uvarintLen(len(value)) + len(key) + len(value)
 }
 
 // text is b as a string that shares its memory.

@@ -38,6 +38,7 @@ type disk struct {
 	dir      string
 	identity string
 	log      *slog.Logger
+	create   func(dir, pattern string) (*os.File, error) // os.CreateTemp, or a disk that is full
 }
 
 // header is the first part of a disk copy. A reader ignores members that it
@@ -106,7 +107,7 @@ func (d disk) replace(path string, write func(io.Writer) error) (err error) {
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(d.dir, filepath.Base(path)+".*.tmp") // mode 0600
+	f, err := d.create(d.dir, filepath.Base(path)+".*.tmp") // mode 0600
 	if err != nil {
 		return err
 	}

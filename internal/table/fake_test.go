@@ -23,8 +23,9 @@ type fakeDB struct {
 	tables  map[string]map[string][]string
 	changes []Change // not read yet
 	gap     bool
-	err     error // of everything
-	silent  bool  // the feed is not told of writes
+	err     error  // of everything
+	silent  bool   // the feed is not told of writes
+	badKey  string // that cannot be read
 
 	gets, loads, polls atomic.Int64
 	latency            time.Duration
@@ -137,6 +138,9 @@ func (s *fakeSource) Get(ctx context.Context, key string) ([]string, error) {
 	}
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
+	if key == s.db.badKey && key != "" {
+		return nil, errDown
+	}
 	return slices.Clone(s.db.tables[s.table][key]), nil
 }
 

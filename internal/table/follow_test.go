@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,13 +133,14 @@ func TestChangeDuringALoadIsNotLost(t *testing.T) {
 func TestLoadWithoutAPositionIsDoneAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := filled(10)
-		feed := &flakyFeed{db: db, err: errDown}
+		feed := &flakyFeed{db: db}
+		feed.set(errDown)
 		b := start(t, db, feed, Options{})
 		b.expect(t, "alias", "a1", "found")
-		db.silent = true
+		db.with(func() { db.silent = true })
 		db.set("alias", "new", "value") // before there is a position: never reported
-		db.silent = false
-		feed.err = nil
+		db.with(func() { db.silent = false })
+		feed.set(nil)
 		time.Sleep(3 * time.Second)
 		b.expect(t, "alias", "new", "found")
 		if n := db.loads.Load(); n != 10 {
@@ -148,15 +150,33 @@ func TestLoadWithoutAPositionIsDoneAgain(t *testing.T) {
 }
 
 type flakyFeed struct {
-	db  *fakeDB
-	err error
+	db *fakeDB
+	trouble
 }
 
 func (f *flakyFeed) Changes(ctx context.Context) ([]Change, error) {
-	if f.err != nil {
-		return nil, f.err
+	if err := f.get(); err != nil {
+		return nil, err
 	}
 	return f.db.Changes(ctx)
+}
+
+// trouble is an error that a test sets.
+type trouble struct {
+	mu  sync.Mutex
+	now error
+}
+
+func (e *trouble) get() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.now
+}
+
+func (e *trouble) set(now error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.now = now
 }
 
 func TestGapLoadsEverything(t *testing.T) {
@@ -259,8 +279,7 @@ func TestChangedKeyThatCannotBeRead(t *testing.T) {
 		db := filled(10)
 		b := start(t, db, db, Options{})
 		time.Sleep(2 * time.Second)
-		bad := &badKey{db.source("alias"), "poison"}
-		b.tables["alias"].src = bad
+		db.with(func() { db.badKey = "poison" })
 		db.set("alias", "poison", "value")
 		db.set("alias", "good", "value")
 		time.Sleep(3 * time.Second)
@@ -268,24 +287,12 @@ func TestChangedKeyThatCannotBeRead(t *testing.T) {
 		if b.status("alias").Trouble == nil {
 			t.Error("no trouble shows")
 		}
-		bad.key = ""
+		db.with(func() { db.badKey = "" })
 		time.Sleep(3 * time.Second)
 		b.expect(t, "alias", "poison", "found")
 		b.expect(t, "alias", "good", "found")
 		b.expect(t, "alias", "nobody", "not found")
 	})
-}
-
-type badKey struct {
-	*fakeSource
-	key string
-}
-
-func (s *badKey) Get(ctx context.Context, key string) ([]string, error) {
-	if key == s.key {
-		return nil, errDown
-	}
-	return s.fakeSource.Get(ctx, key)
 }
 
 func TestMassDeleteByTheFeed(t *testing.T) {
@@ -328,8 +335,8 @@ func TestBrokenFeedFallsBackToReloads(t *testing.T) {
 		if n := db.loads.Load(); n != 5 {
 			t.Errorf("%d loads with a feed", n)
 		}
-		feed.err = errors.New("table postern_change does not exist")
-		db.silent = true
+		feed.set(errors.New("table postern_change does not exist"))
+		db.with(func() { db.silent = true })
 		db.set("alias", "new", "value")
 		time.Sleep(time.Minute + 2*time.Second)
 		b.expect(t, "alias", "new", "found")
@@ -339,9 +346,10 @@ func TestBrokenFeedFallsBackToReloads(t *testing.T) {
 func TestFeedThatIsInstalledLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := filled(10)
-		feed := &flakyFeed{db: db, err: fmt.Errorf("%w: load it", ErrNoFeed)}
+		feed := &flakyFeed{db: db}
+		feed.set(fmt.Errorf("%w: load it", ErrNoFeed))
 		b := start(t, db, feed, Options{})
-		db.silent = true
+		db.with(func() { db.silent = true })
 		db.set("alias", "new", "value")
 		time.Sleep(time.Minute)
 		b.expect(t, "alias", "new", "found")
@@ -349,7 +357,8 @@ func TestFeedThatIsInstalledLater(t *testing.T) {
 			t.Errorf("trouble: %v", s.Trouble)
 		}
 		db.set("alias", "before the triggers", "value")
-		feed.err, db.silent = nil, false
+		feed.set(nil)
+		db.with(func() { db.silent = false })
 		time.Sleep(time.Minute + time.Second)
 		db.set("alias", "after", "value")
 		time.Sleep(1100 * time.Millisecond)

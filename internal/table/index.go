@@ -79,7 +79,7 @@ func (s *segment) find(tag uint32, key string, i uint32) (slot uint32, value str
 			return 0, "", false
 		}
 		if e&^s.refMask == tag {
-			if k, v := s.row(e&s.refMask - 1); k == key {
+			if k, v := s.row(s.ref(i)); k == key {
 				return i, v, true
 			}
 		}
@@ -117,14 +117,8 @@ func (s *segment) values(key string) []string {
 	}
 }
 
-// slot returns the slot of the row at ref.
-func (s *segment) slot(ref uint32, key string) uint32 {
-	i := s.home(maphash.String(s.seed, key))
-	for s.index[i]&s.refMask != ref+1 {
-		i = s.next(i)
-	}
-	return i
-}
+// ref returns the reference of the row in a slot.
+func (s *segment) ref(slot uint32) uint32 { return s.index[slot]&s.refMask - 1 }
 
 // size is the memory of the segment in bytes.
 func (s *segment) size() int64 {

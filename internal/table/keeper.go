@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -104,11 +105,12 @@ type ward struct {
 // where the database has no change feed. The tables are loaded in the order
 // given, except that domain is the first.
 func NewKeeper(options Options, feed Feed, tables ...*Table) *Keeper {
+	clock := options.Now
 	options = options.withDefaults()
 	k := &Keeper{
 		options:    options,
 		feed:       feed,
-		disk:       disk{dir: options.StateDir, identity: options.Identity, log: options.Log},
+		disk:       disk{dir: options.StateDir, identity: options.Identity, log: options.Log, create: os.CreateTemp},
 		wake:       make(chan struct{}, 1),
 		save:       make(chan struct{}, 1),
 		slot:       make(chan struct{}, 1),
@@ -116,7 +118,7 @@ func NewKeeper(options Options, feed Feed, tables ...*Table) *Keeper {
 		loose:      feed != nil,
 	}
 	for _, t := range tables {
-		t.now = options.Now
+		t.clock = clock
 		t.metrics = options.Metrics.of(t.name)
 		k.wards = append(k.wards, &ward{
 			Table:   t,

@@ -21,10 +21,17 @@ type loader struct {
 
 // shardLoad is what is known of one shard during a load.
 type shardLoad struct {
-	kept  []uint64 // by slot of the base segment: the row is there still
+	kept  marks // by reference into the base segment: the row is there still
 	nkept int
+	next  uint32 // the row behind the last one found: loads tend to have one order
 	added arena
 }
+
+// marks is a set of rows of an arena. A row takes two bytes at least.
+type marks []uint64
+
+func (m marks) has(ref uint32) bool { return m[ref>>7]&(1<<(ref>>1&63)) != 0 }
+func (m marks) set(ref uint32)      { m[ref>>7] |= 1 << (ref >> 1 & 63) }
 
 // reading is a complete load.
 type reading struct {
@@ -37,7 +44,7 @@ func newLoader(seed maphash.Seed, base *snapshot, limit int64) *loader {
 	l := &loader{seed: seed, base: base, limit: limit}
 	for i := range base.shards {
 		if seg := base.shards[i].seg; seg != nil {
-			l.shards[i].kept = make([]uint64, (len(seg.index)+63)/64)
+			l.shards[i].kept = make(marks, len(seg.chunks)<<chunkBits>>7)
 		}
 	}
 	return l
@@ -67,6 +74,12 @@ func (sl *shardLoad) keep(sh *shard, key, value string) bool {
 			return false // the segment's rows of it are out of date
 		}
 	}
+	if ref := sl.next; sh.seg.holds(ref) && !sl.kept.has(ref) {
+		if k, v := sh.seg.row(ref); k == key && v == value {
+			sl.mark(sh.seg, ref, k, v)
+			return true
+		}
+	}
 	h := maphash.String(sh.seg.seed, key)
 	tag := sh.seg.tag(h)
 	for i := sh.seg.home(h); ; i = sh.seg.next(i) {
@@ -74,13 +87,18 @@ func (sl *shardLoad) keep(sh *shard, key, value string) bool {
 		if !ok {
 			return false
 		}
-		if v == value && sl.kept[slot/64]&(1<<(slot%64)) == 0 {
-			sl.kept[slot/64] |= 1 << (slot % 64)
-			sl.nkept++
+		if ref := sh.seg.ref(slot); v == value && !sl.kept.has(ref) {
+			sl.mark(sh.seg, ref, key, v)
 			return true
 		}
 		i = slot
 	}
+}
+
+func (sl *shardLoad) mark(seg *segment, ref uint32, key, value string) {
+	sl.kept.set(ref)
+	sl.nkept++
+	sl.next = seg.after(ref, key, value)
 }
 
 // size estimates the memory that the table will need.
@@ -142,7 +160,7 @@ func (sl *shardLoad) rebuild(seg *segment, seed maphash.Seed) (*segment, error) 
 	}
 	var a arena
 	seg.each(func(ref uint32, key, value string) bool {
-		if slot := seg.slot(ref, key); sl.kept[slot/64]&(1<<(slot%64)) != 0 {
+		if sl.kept.has(ref) {
 			a.append(keyHash(key), key, value)
 		}
 		return true

@@ -14,35 +14,36 @@ import (
 // vouches for what is not there. It is the delay with which a new row is seen.
 const vouched = time.Second
 
-// beyond answers a key that is not held, or is held no longer.
-func (t *Table) beyond(ctx context.Context, s *snapshot, key string) ([]string, error) {
-	if f := t.perKey.Load(); f != nil {
+// beyond answers a key that is not held, or has been held for too long.
+func (t *Table) beyond(ctx context.Context, s *snapshot, key string, held bool) ([]string, error) {
+	switch f := t.perKey.Load(); {
+	case f != nil:
 		return f.values(ctx, key)
-	}
-	age, known := t.age()
-	if !s.loaded {
+	case !s.loaded:
 		values, err := t.ask(ctx, key, false)
 		if err != nil {
 			err = fmt.Errorf("table %s: not loaded yet: %w", t.name, err)
 		}
 		return values, err
-	}
-	if _, held := s.first(key); held {
+	case held:
+		age, _ := t.age()
 		values, err := t.ask(ctx, key, false)
 		if err != nil {
 			err = fmt.Errorf("table %s: too old to be used, last read %s ago: %w", t.name, age.Round(time.Second), err)
 		}
 		return values, err
 	}
-	return t.miss(ctx, s, key, age, known)
+	return t.miss(ctx, s, key)
 }
 
 // miss answers a key that is not held.
-func (t *Table) miss(ctx context.Context, s *snapshot, key string, age time.Duration, known bool) ([]string, error) {
-	switch {
-	case t.policy.MissFinal:
+func (t *Table) miss(ctx context.Context, s *snapshot, key string) ([]string, error) {
+	if t.policy.MissFinal {
 		t.absent(ctx, s, key, "a miss of this table is final")
 		return nil, nil
+	}
+	age, known := t.age()
+	switch {
 	case known && age >= 0 && age <= vouched:
 		t.absent(ctx, s, key, "the table is current")
 		return nil, nil

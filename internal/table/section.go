@@ -145,6 +145,9 @@ func (s section) arena() (*arena, error) {
 	a := &arena{rows: s.rows, bytes: int64(len(s.data)), sum: s.sum & sumMask}
 	rows, at := 0, 0
 	for _, n := range s.lens {
+		if n == 0 {
+			return nil, fmt.Errorf("%w: an empty chunk", errDamaged)
+		}
 		c := s.data[at : at+int(n) : at+int(n)]
 		at += int(n)
 		starts, err := countRows(c)
