@@ -172,3 +172,21 @@ func openSQLite(t *testing.T) *sql.DB {
 	t.Cleanup(func() { db.Close() })
 	return db
 }
+
+// TestFeedOutlivesSteps: the age at which a change is removed must fit every
+// auto_increment_increment of a cluster.
+func TestFeedOutlivesSteps(t *testing.T) {
+	text, err := Schema("mysql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const age = 997920
+	if !strings.Contains(text, "LAST_INSERT_ID() - 997920") {
+		t.Fatal("the age has changed")
+	}
+	for step := 1; step <= 12; step++ {
+		if age%step != 0 {
+			t.Errorf("%d is no multiple of %d", age, step)
+		}
+	}
+}
