@@ -18,8 +18,7 @@
 // # Memory
 //
 // The rows of a table lie in an arena behind a compact index (together about
-// 1.25 times keys and values for rows of 50 bytes) and are never written
-// again. Keys that changed since stand in an overlay in front of it and are
+// 1.2 times keys and values for rows of 50 bytes) and are never written again. Keys that changed since stand in an overlay in front of it and are
 // folded in by and by. The whole is swapped by one atomic pointer, so a lookup
 // takes no lock and sees one moment of the table. A reload compares what it
 // reads with what is held and makes anew only what differs. Values returned
@@ -72,8 +71,11 @@
 //
 // # Known limits
 //
-// One row is an indivisible read of the whole load: Source.Load must see one
-// moment of the table (one statement does). An index reference has 32 bits, so
+// A reload that finds every row changed needs twice the memory for its time.
+// A row that a transaction commits later than the feed looks back is found by
+// the next full reload (Options.Reconcile).
+//
+// Source.Load must see one moment of the table (one statement does). An index reference has 32 bits, so
 // a table ends at about 128 GiB.
 package table
 
