@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
 	"os/exec"
 	"strings"
 	"time"
@@ -30,9 +32,68 @@ func readMainCF(ctx context.Context, p *config.Postfix) error {
 		if err != nil {
 			return err
 		}
-		p.MyDestination = postfixList(destination)
+		interfaces, err := postconf(ctx, p.ConfigDirectory, "inet_interfaces")
+		if err != nil {
+			return err
+		}
+		proxies, err := postconf(ctx, p.ConfigDirectory, "proxy_interfaces")
+		if err != nil {
+			return err
+		}
+		p.MyDestination = append(postfixList(destination), literals(ctx, postfixList(interfaces+" "+proxies))...)
 	}
 	return nil
+}
+
+// literals are the domains [ADDRESS] that are local to Postfix because the
+// address is one of inet_interfaces or proxy_interfaces. A name that does not
+// resolve has none.
+func literals(ctx context.Context, interfaces []string) []string {
+	var domains []string
+	for _, name := range interfaces {
+		for _, address := range addressesOf(ctx, name) {
+			if ip, err := netip.ParseAddr(address); err == nil && ip.Is4() {
+				domains = append(domains, "["+address+"]")
+			} else if err == nil {
+				domains = append(domains, "[ipv6:"+ip.WithZone("").String()+"]")
+			}
+		}
+	}
+	return domains
+}
+
+// addressesOf are the network addresses that one word of inet_interfaces
+// stands for.
+func addressesOf(ctx context.Context, name string) []string {
+	switch name {
+	case "all":
+		return interfaceAddresses()
+	case "loopback-only":
+		return []string{"127.0.0.1", "::1"}
+	}
+	if bare := strings.Trim(name, "[]"); net.ParseIP(bare) != nil {
+		return []string{bare}
+	}
+	found, err := net.DefaultResolver.LookupHost(ctx, name)
+	if err != nil {
+		return nil
+	}
+	return found
+}
+
+// interfaceAddresses are the addresses of this host.
+func interfaceAddresses() []string {
+	nets, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var addresses []string
+	for _, n := range nets {
+		if prefix, err := netip.ParsePrefix(n.String()); err == nil {
+			addresses = append(addresses, prefix.Addr().String())
+		}
+	}
+	return addresses
 }
 
 // postconf asks for one parameter with its $names expanded.
