@@ -1,0 +1,27 @@
+//go:build integration
+
+package e2e
+
+import (
+	"testing"
+
+	"postern/internal/scratch"
+)
+
+// startPostfix starts a Postfix that ends with the test.
+func startPostfix(t *testing.T, main map[string]string) *scratch.Postfix {
+	t.Helper()
+	p, err := scratch.StartPostfix(t.Context(), scratch.PostfixOptions{Main: main})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log of Postfix at %s:\n%s", p.Addr(), tail(p.Log(), 2000))
+		}
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
