@@ -105,6 +105,9 @@ func (h *host) withoutPostfix(ctx context.Context) error {
 	fmt.Fprintln(h.Out, "Postfix starts as root only, and this is not root: the lookups alone are up.")
 	fmt.Fprintln(h.Out, "Run the demo as root (sudo) to see a mail go through.")
 	h.printCommands()
+	if h.Once {
+		return errors.New("demo: no mail was sent: run it as root")
+	}
 	return h.wait(ctx)
 }
 
