@@ -3,6 +3,7 @@ package mysqltable
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -65,7 +66,19 @@ func compile(t template, mode sqlMode) (*statement, error) {
 	if c.before.kind == nothing {
 		return nil, errors.New("the query is empty")
 	}
+	if verb := c.st.verb(); len(c.st.binds) > 0 && slices.Contains([]string{"SHOW", "DESCRIBE", "DESC", "HELP"}, verb) {
+		return nil, fmt.Errorf("%s takes no bound value: SELECT from information_schema", verb)
+	}
 	return &c.st, nil
+}
+
+// verb is the first word, in capitals.
+func (s *statement) verb() string {
+	fields := strings.FieldsFunc(s.sql[0], func(r rune) bool { return r == '(' || strings.ContainsRune(spaces, r) })
+	if len(fields) == 0 {
+		return ""
+	}
+	return strings.ToUpper(fields[0])
 }
 
 // cut ends the SQL before a gap, or at the end.

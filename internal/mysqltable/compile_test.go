@@ -138,6 +138,7 @@ func TestCompileRefused(t *testing.T) {
 		{"SELECT ?", "a '?' outside of quotes is no SQL"},
 		{"SELECT '%s'; SELECT 1", "several statements: one query takes one statement, with one ';' at its end at most"},
 		{"SELECT '%s';;", "several statements: one query takes one statement, with one ';' at its end at most"},
+		{"SHOW TABLES LIKE '%s'", "SHOW takes no bound value: SELECT from information_schema"},
 		{";", "the query is empty"},
 		{"# nothing", "the query is empty"},
 	} {

@@ -57,7 +57,11 @@ func parseWith(path string, optionFiles []string) (*Config, []Warning, error) {
 	c.readOptionFiles(v, optionFiles)
 	c.readQuery(v)
 	c.readResult(v)
-	return c, append(warnings, v.warnings...), v.err()
+	warnings = append(warnings, v.warnings...)
+	if err := v.err(); err != nil {
+		return nil, warnings, err
+	}
+	return c, warnings, nil
 }
 
 // Path returns the name of the file.

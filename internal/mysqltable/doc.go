@@ -42,6 +42,13 @@
 //
 // Where the meaning of the quotes depends on the sql_mode of the server (`"`,
 // or a backslash in a string), the mode of the session is asked first.
+// %% is a percent sign; several statements are refused.
+//
+// # Security
+//
+// What a key holds reaches the server as a value only. It is in the log and in
+// a trace, bounded and escaped. The password is in no message, no trace and no
+// digest. A SELECT right suffices (EXECUTE for procedures).
 //
 // # Values
 //
@@ -57,6 +64,7 @@
 //
 // # Known limits
 //
+// Files for one database share its pool, with the limits of the first.
 // `domain = type:table` is refused: such tables are Postfix's own. All rows of
 // an answer together may have 1 MiB. Where Postfix turns to the next host
 // because a query failed, the pool does so only if the connection failed.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"postern/internal/lookup"
+	"postern/internal/scratch"
 )
 
 // TestAgainstPostmap compares every feature with postmap(1), over odd keys.
@@ -208,6 +209,33 @@ func TestSpellingsAgainstPostmap(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w.compare(t, w.rawCF(t, login+c.cf), []string{"user@example.com"})
+		})
+	}
+}
+
+// TestTLSAgainstPostmap: encrypted where the file says so, and only with the
+// right authority where it says that.
+func TestTLSAgainstPostmap(t *testing.T) {
+	w := newTwinOf(t, scratch.MariaDBOptions{TLS: true})
+	base := fmt.Sprintf("hosts = 127.0.0.1:%d\nuser = %s\npassword = %s\ndbname = %s\n", w.db.Port(), w.db.User(), w.db.Password(), w.db.Database()) +
+		"query = SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME='ssl_version' AND '%s'<>''\n"
+	wrong := newTwinOf(t, scratch.MariaDBOptions{TLS: true}).db.CAFile()
+	options := write(t, w.dir, "tls.cnf", "[client]\nssl-ca="+w.db.CAFile()+"\nssl-verify-server-cert=1\n")
+	for _, c := range []struct{ name, cf, want string }{
+		{"none", "", "not found"},
+		{"authority", "tls_CAfile = " + w.db.CAFile(), `found "TLSv1.3"`},
+		{"verified", "tls_verify_cert = yes\ntls_CAfile = " + w.db.CAFile(), `found "TLSv1.3"`},
+		{"wrong authority", "tls_verify_cert = yes\ntls_CAfile = " + wrong, "temporary error"},
+		{"option file", "option_file = " + options, `found "TLSv1.3"`},
+		{"option file wins", "tls_CAfile = " + wrong + "\noption_file = " + options, `found "TLSv1.3"`},
+		{"unverified", "tls_verify_cert = no\ntls_ciphers = ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES256-GCM-SHA384", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := w.rawCF(t, base+c.cf+"\n")
+			w.compare(t, path, []string{"user@example.com"})
+			if got := outcome(w.tables[path].Lookup(t.Context(), "x")); c.want != "" && got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
 		})
 	}
 }

@@ -52,8 +52,7 @@ func escapesWithin(charset string) bool {
 
 // reads reports whether the statement can be asked twice without harm.
 func (s *statement) reads() bool {
-	fields := strings.FieldsFunc(s.sql[0], func(r rune) bool { return r == '(' || strings.ContainsRune(spaces, r) })
-	return len(fields) > 0 && slices.Contains([]string{"SELECT", "WITH", "VALUES", "SHOW"}, strings.ToUpper(fields[0]))
+	return slices.Contains([]string{"SELECT", "WITH", "VALUES", "SHOW"}, s.verb())
 }
 
 // forMode returns the statement for a session with that sql_mode.

@@ -32,13 +32,18 @@ type twin struct {
 }
 
 // newTwin starts a server with the tables of testdata/schema.sql.
-func newTwin(t testing.TB, args ...string) *twin {
+func newTwin(t testing.TB) *twin {
+	t.Helper()
+	return newTwinOf(t, scratch.MariaDBOptions{})
+}
+
+func newTwinOf(t testing.TB, opts scratch.MariaDBOptions) *twin {
 	t.Helper()
 	schema, err := filepath.Abs("testdata/schema.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &twin{db: scratchtest.MariaDB(t, scratch.MariaDBOptions{ExtraArgs: args}), dir: t.TempDir()}
+	w := &twin{db: scratchtest.MariaDB(t, opts), dir: t.TempDir()}
 	if err := w.db.Load(t.Context(), schema); err != nil {
 		t.Fatal(err)
 	}
