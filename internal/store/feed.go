@@ -48,13 +48,17 @@ type Feed struct {
 	ready bool // the position was taken
 	gap   bool // to be told with the next answer
 
+	position
+	polls      []poll // those that saw a new highest number, oldest first
+	shortUntil time.Time
+}
+
+// position is what is known of the feed.
+type position struct {
 	floor   uint64              // read from here on; 0: from the first
 	highest uint64              // ever seen
 	seen    map[uint64]struct{} // above the floor
-	polls   []poll              // those that saw a new highest number, oldest first
-
-	short      bool // the position looks back less than a window
-	shortUntil time.Time
+	short   bool                // it looks back less than a window, and may miss what is open
 }
 
 // poll is the highest number that a poll saw, and when that was.
@@ -67,28 +71,26 @@ type poll struct {
 // error if the table is there and some of its triggers are not.
 func (s *Store) Feed(ctx context.Context) (*Feed, error) {
 	q := feedQueriesOf(s.Driver())
-	err := s.Prepare(q.columns).Read(ctx, func(*sqlx.Rows) error { return nil })
+	_, err := Read(ctx, s.Prepare(q.columns), func(*sqlx.Rows) (bool, error) { return true, nil })
 	if MissingTable(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("change feed: %w", err)
 	}
-	var count, all int
-	err = s.Prepare(q.triggers).Read(ctx, func(rows *sqlx.Rows) error {
+	type triggers struct{ Seen, Rights int }
+	found, err := Read(ctx, s.Prepare(q.triggers), func(rows *sqlx.Rows) (found triggers, err error) {
 		for rows.Next() {
-			if err := rows.Scan(&count, &all); err != nil {
-				return err
-			}
+			err = rows.Scan(&found.Seen, &found.Rights)
 		}
-		return nil
+		return found, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("change feed: triggers: %w", err)
 	}
 	// Who may not see triggers sees none, and has to believe in them.
-	if count != feedTriggers && (count > 0 || all > 0) {
-		return nil, fmt.Errorf("change feed: %d of %d triggers are there: load __db/additions/postern_change.sql again", count, feedTriggers)
+	if found.Seen != feedTriggers && (found.Seen > 0 || found.Rights > 0) {
+		return nil, fmt.Errorf("change feed: %d of %d triggers are there: load __db/additions/postern_change.sql again", found.Seen, feedTriggers)
 	}
 	return &Feed{newest: s.Prepare(q.newest), since: s.Prepare(q.since), now: time.Now, limit: feedLimit}, nil
 }
@@ -134,7 +136,7 @@ func (f *Feed) Changes(ctx context.Context) ([]table.Change, error) {
 	if f.ready {
 		return changes, nil
 	}
-	if err := f.position(ctx); err != nil {
+	if err := f.begin(ctx); err != nil {
 		return nil, f.explain(err)
 	}
 	if f.gap {
@@ -156,59 +158,48 @@ func (f *Feed) explain(err error) error {
 	return fmt.Errorf("change feed: %w", err)
 }
 
-// position makes the present the point to go on from. What is committed now is
+// begin makes the present the point to go on from. What is committed now is
 // in the tables that are loaded afterwards; what is open is below, so the
 // floor is the highest number from before the window.
-func (f *Feed) position(ctx context.Context) error {
-	var floor, highest uint64
-	seen, full := map[uint64]struct{}{}, false
+func (f *Feed) begin(ctx context.Context) error {
 	most := f.limit / 2 // leaves room for what follows
-	err := f.newest.Read(ctx, func(rows *sqlx.Rows) error {
-		floor, highest, full = 0, 0, false
-		clear(seen)
-		for rows.Next() {
-			var seq uint64
-			var old bool
-			if err := rows.Scan(&seq, &old); err != nil {
-				return err
-			}
-			highest = max(highest, seq)
-			if full = len(seen) == most; old || full {
-				floor = seq
-				full = full && !old
-				return nil
-			}
-			seen[seq] = struct{}{}
-		}
-		return nil
+	p, err := Read(ctx, f.newest, func(rows *sqlx.Rows) (position, error) {
+		return readPosition(rows, most)
 	}, most+1)
 	if err != nil {
 		return err
 	}
 	now := f.now()
-	f.ready, f.floor, f.highest, f.seen = true, floor, highest, seen
-	f.polls = []poll{{now, highest}}
-	// Looking back less than a window may miss what commits in the next one.
-	f.short, f.shortUntil = full, now.Add(feedWindow)
+	f.position = p
+	f.ready, f.polls = true, []poll{{now, p.highest}}
+	f.shortUntil = now.Add(feedWindow)
 	return nil
 }
 
-// read polls once. The rows are gathered first and looked at afterwards: when
-// ctx ends, they may still be coming in.
+// readPosition goes back through the changes, to the last from before the
+// window or as far as allowed.
+func readPosition(rows *sqlx.Rows, most int) (position, error) {
+	p := position{seen: map[uint64]struct{}{}}
+	for rows.Next() {
+		var seq uint64
+		var old bool
+		if err := rows.Scan(&seq, &old); err != nil {
+			return p, err
+		}
+		p.highest = max(p.highest, seq)
+		if full := len(p.seen) == most; old || full {
+			p.floor, p.short = seq, !old
+			return p, nil
+		}
+		p.seen[seq] = struct{}{}
+	}
+	return p, nil
+}
+
+// read polls once.
 func (f *Feed) read(ctx context.Context) ([]table.Change, error) {
 	start := f.now()
-	var entries []entry
-	err := f.since.Read(ctx, func(rows *sqlx.Rows) error {
-		entries = entries[:0]
-		for rows.Next() {
-			var e entry
-			if err := rows.Scan(&e.seq, &e.table, &e.key); err != nil {
-				return err
-			}
-			entries = append(entries, e)
-		}
-		return nil
-	}, f.floor, f.limit+1)
+	entries, err := Read(ctx, f.since, readEntries, f.floor, f.limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +221,17 @@ func (f *Feed) read(ctx context.Context) ([]table.Change, error) {
 type entry struct {
 	seq        uint64
 	table, key string
+}
+
+func readEntries(rows *sqlx.Rows) (entries []entry, err error) {
+	for rows.Next() {
+		var e entry
+		if err := rows.Scan(&e.seq, &e.table, &e.key); err != nil {
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
 }
 
 // take tells what a poll found new, and moves the floor.

@@ -124,15 +124,14 @@ func (r *Rows) Get(ctx context.Context, key string) ([]string, error) {
 	if !ok {
 		return nil, nil
 	}
-	var values []string
-	err := r.get.Read(ctx, func(rows *sqlx.Rows) error {
-		values = nil
-		return r.each(rows, func(k, v []byte) error {
+	values, err := Read(ctx, r.get, func(rows *sqlx.Rows) (values []string, err error) {
+		err = r.each(rows, func(k, v []byte) error {
 			if string(k) == key {
 				values = append(values, string(v))
 			}
 			return nil
 		})
+		return values, err
 	}, args...)
 	if err != nil {
 		return nil, fmt.Errorf("get from %s: %w", r.table, err)

@@ -165,7 +165,7 @@ func TestGetUsesIndexes(t *testing.T) {
 				t.Fatal(err)
 			}
 			args, _ := rows.arguments("domain:a")
-			plan, err := s.Query(t.Context(), "EXPLAIN QUERY PLAN "+q.get, args...)
+			plan, err := s.Text("EXPLAIN QUERY PLAN "+q.get).Query(t.Context(), args...)
 			if err != nil {
 				t.Fatal(err)
 			}

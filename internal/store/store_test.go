@@ -125,33 +125,35 @@ func TestStatement(t *testing.T) {
 	if again := s.Prepare(`SELECT name FROM domain WHERE name >= ? ORDER BY name`); again != st {
 		t.Error("equal texts are prepared twice")
 	}
-	rows, err := st.Query(t.Context(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	if err := sqlx.StructScan(rows, &[]struct{ Name string }{}); err != nil {
-		t.Error(err)
-	}
-	err = st.Read(t.Context(), func(rows *sqlx.Rows) error {
-		for rows.Next() {
-			var name string
-			if err := rows.Scan(&name); err != nil {
-				return err
-			}
-			names = append(names, name)
+	for name, st := range map[string]*Statement{"prepared": st, "text": s.Text(st.query)} {
+		rows, err := st.Query(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	}, "b")
-	if err != nil || len(names) != 1 || names[0] != "b.test" {
-		t.Errorf("got %v, %v", names, err)
+		var all []struct{ Name string }
+		if err := sqlx.StructScan(rows, &all); err != nil || len(all) != 2 {
+			t.Errorf("%s: query: %v, %v", name, all, err)
+		}
+		names, err := Read(t.Context(), st, func(rows *sqlx.Rows) (names []string, err error) {
+			for rows.Next() {
+				var name string
+				if err := rows.Scan(&name); err != nil {
+					return nil, err
+				}
+				names = append(names, name)
+			}
+			return names, nil
+		}, "b")
+		if err != nil || len(names) != 1 || names[0] != "b.test" {
+			t.Errorf("%s: read: %v, %v", name, names, err)
+		}
 	}
 }
 
 func TestStatementErrors(t *testing.T) {
 	s := newSQLite(t)
 	own := errors.New("too many rows")
-	if err := s.Prepare(`SELECT 1`).Read(t.Context(), func(*sqlx.Rows) error { return own }); err != own {
+	if _, err := Read(t.Context(), s.Prepare(`SELECT 1`), func(*sqlx.Rows) (int, error) { return 0, own }); err != own {
 		t.Errorf("an error of the reader came back as %v", err)
 	}
 	broken := s.Prepare(`SELECT name FROM later`)
@@ -166,7 +168,7 @@ func TestStatementErrors(t *testing.T) {
 	rows.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := broken.Read(ctx, func(*sqlx.Rows) error { return nil }); !errors.Is(err, context.Canceled) {
+	if _, err := Read(ctx, broken, func(*sqlx.Rows) (int, error) { return 0, nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("a question of nobody: %v", err)
 	}
 }
@@ -340,7 +342,7 @@ func TestMetrics(t *testing.T) {
 		t.Error("a missing database was created empty")
 	}
 	up(0)
-	if _, err := good.Query(t.Context(), "SELECT nonsense FROM nowhere"); err == nil {
+	if _, err := good.Text("SELECT nonsense FROM nowhere").Query(t.Context()); err == nil {
 		t.Error("nonsense was answered")
 	}
 	up(0) // still the other one
