@@ -19,9 +19,10 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-# gcc and libc6-dev are for the race detector. The servers are started in
+# gcc and libc6-dev are for the race detector, libsasl2-modules for an smtpd(8)
+# that offers AUTH (Postfix only recommends it). The servers are started in
 # scratch folders; the machine's own services stay as they are.
-TEST_PACKAGES := gcc libc6-dev mariadb-server mariadb-client postfix postfix-mysql debootstrap
+TEST_PACKAGES := gcc libc6-dev mariadb-server mariadb-client postfix postfix-mysql libsasl2-modules debootstrap
 
 .PHONY: build demo unit test race fuzz integration bench check install deb clean
 

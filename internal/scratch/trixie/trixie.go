@@ -43,7 +43,7 @@ const cacheDir = "/var/cache/postern"
 const mirror = "http://deb.debian.org/debian"
 
 // packages are the servers, and what debootstrap's smallest variant lacks.
-var packages = []string{"mariadb-server", "mariadb-client", "postfix", "postfix-mysql"}
+var packages = []string{"mariadb-server", "mariadb-client", "postfix", "postfix-mysql", "libsasl2-modules"}
 
 // Root returns a folder with Debian 13 and its servers, made now if need be.
 // Out gets a line for each step that takes time.
