@@ -66,7 +66,8 @@ func loadedStack(ctx context.Context) stack {
 		tables[name] = table.New(name, rows, table.StandardPolicy(name))
 		all = append(all, tables[name])
 	}
-	keeper := table.NewKeeper(table.Options{}, nil, all...)
+	loaded := time.Now() // and stays: a second later, a miss would have to be asked of the database
+	keeper := table.NewKeeper(table.Options{Now: func() time.Time { return loaded }}, nil, all...)
 	for name := range tables {
 		keeper.Flush(ctx, name, "") // rows that are given cannot fail
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -20,6 +21,9 @@ func measureCached(ctx context.Context, l *lab) error {
 	}
 	defer db.Stop()
 	if err := db.addAliases(ctx, 0, 200_000-1); err != nil {
+		return err
+	}
+	if err := db.Load(ctx, db.feed); err != nil {
 		return err
 	}
 	cf, err := db.cf("aliases", aliasQuery)
@@ -49,7 +53,7 @@ tcptable: [{listen: "inet:%s", map: virtual}]
 		{"socketmap, cached .cf map, TCP", "socketmap", "tcp", d.tcp, "aliases", 0.9},
 		{"tcp_table, loaded table, TCP", "tcptable", "tcp", table, "virtual", 0.85},
 	} {
-		c := contest{l, w.framing, w.network, w.address, cachedQuestions(w.framing, w.mapName)}
+		c := contest{l, d.pid(), w.framing, w.network, w.address, cachedQuestions(w.framing, w.mapName)}
 		for _, clients := range []int{1, 8, 64} {
 			what := fmt.Sprintf("%s, %d connections : echo", w.what, clients)
 			if err := c.hold(ctx, what, clients, atLeast(w.floor)); err != nil {
@@ -75,6 +79,7 @@ func cachedQuestions(framing, mapName string) []question {
 // contest is a daemon and an echo server that are asked the same.
 type contest struct {
 	lab                       *lab
+	pid                       int // of the daemon
 	framing, network, address string
 	questions                 []question
 }
@@ -108,16 +113,45 @@ func (c *contest) hold(ctx context.Context, what string, clients int, f floor) e
 	if err := ours.askAll(); err != nil { // fills the cache, too
 		return err
 	}
+	a, b := metered{pid: c.pid}, metered{pid: server.cmd.Process.Pid}
 	got, err := takeTurns(ctx, either(c.lab, 9, 3),
-		ours.slice(sliceOf(c.lab)), bare.slice(sliceOf(c.lab)))
+		a.side(ours.slice(sliceOf(c.lab))), b.side(bare.slice(sliceOf(c.lab))))
 	if err != nil {
 		return err
 	}
-	if err := ours.complaint(); err != nil {
+	if err := errors.Join(ours.complaint(), bare.complaint()); err != nil {
 		return err
 	}
-	c.lab.report.add(what, f, summarize(ratios(got[0], got[1])), "%s", rates("/s", got...))
-	return bare.complaint()
+	c.lab.report.add(what, f, summarize(ratios(got[0], got[1])), "%s; CPU %s : %s each", rates("/s", got...),
+		micros(a.spent, ours.asked-cachedKeys), micros(b.spent, bare.asked))
+	return nil
+}
+
+// metered adds up the CPU time of a process during its slices.
+type metered struct {
+	pid   int
+	spent time.Duration
+}
+
+func (m *metered) side(s side) side {
+	return func(ctx context.Context) (float64, error) {
+		before, err := cpuOf(m.pid)
+		if err != nil {
+			return 0, err
+		}
+		v, err := s(ctx)
+		if err != nil {
+			return 0, err
+		}
+		after, err := cpuOf(m.pid)
+		m.spent += after - before
+		return v, err
+	}
+}
+
+// micros is the share of one among n.
+func micros(d time.Duration, n int) string {
+	return figure(float64(d.Microseconds())/float64(n)) + " µs"
 }
 
 func sliceOf(l *lab) time.Duration { return either(l, 150*time.Millisecond, 80*time.Millisecond) }

@@ -21,6 +21,7 @@ type question struct{ ask, reply []byte }
 type crowd struct {
 	conns     []net.Conn
 	questions []question
+	asked     int
 	wrong     atomic.Int64 // replies other than the right one
 	example   atomic.Pointer[string]
 }
@@ -92,6 +93,7 @@ func (c *crowd) work(done func(next int) bool) (int, error) {
 	for _, n := range counts {
 		total += n
 	}
+	c.asked += total
 	return total, errors.Join(errs...)
 }
 

@@ -77,6 +77,9 @@ func (d *daemon) begin(binary string) error {
 	return nil
 }
 
+// forget removes the disk copies.
+func (d *daemon) forget() error { return os.RemoveAll(filepath.Join(d.dir, "state")) }
+
 func (d *daemon) pid() int { return d.cmd.Process.Pid }
 
 // await polls until is says yes.
