@@ -148,19 +148,45 @@ func rewrite(tokens []token) mailbox {
 	if len(tokens) == 1 && tokens[0].kind == '@' {
 		return mailbox{}
 	}
-	tokens = stripRoute(tokens)
+	tokens = slices.DeleteFunc(slices.Clone(tokens), func(t token) bool {
+		return t.kind == atom && t.text == "" // a backslash at the end of the value
+	})
+	if len(tokens) == 0 {
+		return mailbox{}
+	}
+	tokens, ok := addDomain(stripRoute(tokens))
+	if ok {
+		return qualified(join(stripDot(tokens)))
+	}
+	local := join(slices.Concat(tokens, []token{{'@', "@"}})) // as if @$myorigin followed
+	return mailbox{local: local[:len(local)-1]}
+}
+
+// addDomain turns domain!user and user%domain into user@domain; false: there
+// is no domain to be had.
+func addDomain(tokens []token) ([]token, bool) {
+	at := []token{{'@', "@"}}
 	if indexKind(tokens, '@') >= 0 {
-		return qualified(join(tokens))
+		return tokens, true
 	}
 	if bang := indexKind(tokens, '!'); bang >= 0 {
-		return qualified(join(tokens[bang+1:]) + "@" + join(tokens[:bang]))
+		return slices.Concat(tokens[bang+1:], at, tokens[:bang]), true
 	}
 	for i, t := range slices.Backward(tokens) {
 		if t.kind == '%' {
-			return qualified(join(tokens[:i]) + "@" + join(tokens[i+1:]))
+			return slices.Concat(tokens[:i], at, tokens[i+1:]), true
 		}
 	}
-	return mailbox{local: join(tokens)}
+	return tokens, false
+}
+
+// stripDot drops the dot at the end of a domain, unless it is all there is.
+func stripDot(tokens []token) []token {
+	end := len(tokens) - 1
+	if end < 1 || tokens[end].kind != '.' || tokens[end-1].kind == '.' || tokens[end-1].kind == '@' {
+		return tokens
+	}
+	return tokens[:end]
 }
 
 // qualified splits at the last @, wherever it came from.

@@ -5,8 +5,10 @@ package keysearch_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
+	"postern/internal/keysearch"
 	"postern/internal/lookup"
 )
 
@@ -118,8 +120,22 @@ func via(format string) func(*builder, int) string {
 	return func(_ *builder, n int) string { return fmt.Sprintf(format, n) }
 }
 
+// alias is a value of the list or, every second time, a jumble.
 func alias(b *builder, _ int) string {
-	return aliasValues[b.random.IntN(len(aliasValues))]
+	if b.random.IntN(2) == 0 {
+		return aliasValues[b.random.IntN(len(aliasValues))]
+	}
+	pieces := strings.Split(`a|b|c|a@t.test|b@t.test|t.test|@|@|.|,|;|:|<|>|(|)|"|\|[|]|%|!| | |"a b"|[192.0.2.1]|+|<a@t.test>|é`, "|")
+	var value strings.Builder
+	for range 2 + b.random.IntN(7) {
+		value.WriteString(pieces[b.random.IntN(len(pieces))])
+	}
+	// A null address with an extension is a known limit of the package.
+	v := strings.TrimSpace(value.String())
+	if addresses, err := keysearch.ParseAddresses(v); v == "" || err == nil && slices.Contains(addresses, `""`) {
+		return "a@t.test"
+	}
+	return v
 }
 
 var kinds = []kind{
@@ -147,7 +163,8 @@ func (b *builder) addresses(every int) {
 			}
 			b.both(k, p, "h.c#.relay.test", true)
 			if !k.own {
-				b.both(k, p, []string{"local.test", "origin.test", "[127.0.0.1]"}[i%3], false)
+				b.both(k, p, "h.c#.local.test", true)
+				b.both(k, p, []string{"origin.test", "[127.0.0.1]"}[i%2], false)
 			}
 		}
 	}
@@ -156,12 +173,12 @@ func (b *builder) addresses(every int) {
 func (b *builder) both(k kind, p pattern, domain string, own bool) {
 	keys := len(p.candidates(domain, own))
 	for n := range keys {
-		if b.random.IntN(5) < 3 {
+		if b.random.IntN(4) == 0 {
 			b.one(k, p, domain, own, []int{n})
 		}
 	}
-	for range 3 {
-		b.one(k, p, domain, own, b.random.Perm(keys)[:min(keys, 3)])
+	for i := range 3 {
+		b.one(k, p, domain, own, b.random.Perm(keys)[:keys/(2+i/2)])
 	}
 }
 

@@ -94,5 +94,6 @@
 // percent_hack and swap_bangpath are taken to be on, as they are by default,
 // where an extension goes to a value without an @.
 //
-// An extension that is propagated to a null value ("<>") gets @$myorigin.
+// An extension that is propagated to a null value ("<>") gets @$myorigin, and
+// one that is propagated to what is no address ("<!a <b>") other blanks.
 package keysearch

@@ -101,8 +101,8 @@ func sameMail(t *testing.T, s setting) {
 		}
 	}
 	t.Logf("%d transactions, %d of them decided by a row, %d differ", len(b.cases), matched, differ)
-	if matched < 200 {
-		t.Errorf("only %d transactions were decided by a row of a table: this compares nothing", matched)
+	if matched*10 < len(b.cases) {
+		t.Error("too few transactions were decided by a row of a table: this compares nothing")
 	}
 }
 
@@ -151,7 +151,7 @@ func socketmaps(t *testing.T, rows tables, setting setting) func(...string) stri
 		o := keysearch.Options{RecipientDelimiter: delimiter, Propagate: setting.propagate, WholeAddresses: name == "helo",
 			Parents: setting.parents(s.class),
 			Local: func(domain string) bool {
-				return slices.Contains([]string{"origin.test", "local.test", "[127.0.0.1]"}, domain)
+				return domain == "origin.test" || domain == "[127.0.0.1]" || strings.HasSuffix(domain, ".local.test")
 			}}
 		var sources []lookup.Map
 		for _, table := range s.tables {
@@ -215,7 +215,7 @@ func startPostfix(t *testing.T, s setting, table func(...string) string) *scratc
 	t.Helper()
 	main := map[string]string{
 		"myorigin":                         "origin.test",
-		"mydestination":                    "local.test",
+		"mydestination":                    `regexp:{{/\.local\.test$$/ x}}`,
 		"virtual_alias_domains":            "origin.test",
 		"virtual_mailbox_domains":          "",
 		"recipient_delimiter":              delimiter,

@@ -256,7 +256,7 @@ func TestTraceTellsEveryQuestion(t *testing.T) {
 	}
 }
 
-// Two tests of what is paid on top of the source.
+// What is paid on top of the source for a hit on the first form.
 func TestAllocations(t *testing.T) {
 	source := lookup.Func(func(context.Context, string) (string, bool, error) { return "v", true, nil })
 	for _, class := range Classes() {
