@@ -84,7 +84,7 @@ func TestMariaDBSession(t *testing.T) {
 			o.Hosts = []string{host}
 			s := openStore(t, o)
 			for question, want := range map[string]string{
-				"SELECT @@time_zone":                 "+00:00",
+				"SELECT @@time_zone":                 "+05:00",
 				"SELECT @@character_set_client":      "utf8mb4",
 				"SELECT @@character_set_results":     "utf8mb4",
 				"SELECT @@max_statement_time":        "3",
@@ -547,6 +547,22 @@ func TestMariaDBDroppedTable(t *testing.T) {
 	}
 	if got, err := rows.Get(t.Context(), "a@x.test"); err != nil || len(got) > 0 {
 		t.Errorf("restored and empty: %q, %v", got, err)
+	}
+}
+
+// TestMariaDBFeedLooksBack: a position begins with the last change from before
+// the window, whatever the time zone.
+func TestMariaDBFeedLooksBack(t *testing.T) {
+	s := openStore(t, optionsOf(startMariaDB(t, scratch.MariaDBOptions{ExtraArgs: []string{"--default-time-zone=+05:00"}})))
+	mustExec(t, s, `INSERT INTO postern_change (seq, at, tbl, k) VALUES
+		(3, NOW(6) - INTERVAL 1 DAY, 'alias', 'a'), (5, NOW(6) - INTERVAL 62 SECOND, 'alias', 'b'),
+		(7, NOW(6) - INTERVAL 50 SECOND, 'alias', 'c')`)
+	feed, err := s.Feed(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := feed.Changes(t.Context()); len(got) > 0 || err != nil || feed.floor != 5 || feed.highest != 7 {
+		t.Errorf("%v, %v, floor %d, highest %d", got, err, feed.floor, feed.highest)
 	}
 }
 

@@ -55,7 +55,7 @@ func (r *Rows) Load(asker context.Context, emit func(key, value []byte) error) e
 
 	var own error // of emit; the database did its part
 	err := r.stream(ctx, func(rows *sqlx.Rows) {
-		if own = r.each(rows, emit); own != nil {
+		if own = r.each(ctx, rows, emit); own != nil {
 			cancel() // else the rest of the rows would be read before the end
 		}
 	})
@@ -95,14 +95,17 @@ func (r *Rows) stream(ctx context.Context, read func(*sqlx.Rows)) error {
 }
 
 // each hands the rows on, without allocating for one.
-func (r *Rows) each(rows *sqlx.Rows, emit func(key, value []byte) error) error {
+func (r *Rows) each(ctx context.Context, rows *sqlx.Rows, emit func(key, value []byte) error) error {
 	var raw [3]sql.RawBytes
 	targets := []any{&raw[0], &raw[1], &raw[2]}
 	if !r.bans {
 		targets = targets[:2]
 	}
 	p := pairs{bans: r.bans, now: r.now()}
-	for rows.Next() {
+	for n := 0; rows.Next(); n++ {
+		if n%1024 == 1023 && ctx.Err() != nil {
+			return fmt.Errorf("load %s: %w", r.table, ctx.Err()) // database/sql notices in its own time
+		}
 		if err := rows.Scan(targets...); err != nil {
 			return fmt.Errorf("row of %s: %w", r.table, r.store.Error(err))
 		}
@@ -125,7 +128,7 @@ func (r *Rows) Get(ctx context.Context, key string) ([]string, error) {
 		return nil, nil
 	}
 	values, err := Read(ctx, r.get, func(rows *sqlx.Rows) (values []string, err error) {
-		err = r.each(rows, func(k, v []byte) error {
+		err = r.each(ctx, rows, func(k, v []byte) error {
 			if string(k) == key {
 				values = append(values, string(v))
 			}

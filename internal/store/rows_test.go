@@ -203,7 +203,7 @@ func TestLoadEnds(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		n := 0
 		err := rows.Load(ctx, func(_, _ []byte) error { n++; cancel(); return nil })
-		if !errors.Is(err, context.Canceled) || n > 1000 {
+		if !errors.Is(err, context.Canceled) || n > 1024 {
 			t.Errorf("after %d rows: %v", n, err)
 		}
 	})
