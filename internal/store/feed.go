@@ -101,12 +101,13 @@ func feedQueriesOf(driver string) feedQueries {
 		since:   sinceChanges,
 	}
 	if driver == "sqlite" {
-		q.newest = fmt.Sprintf(newestChanges, `strftime('%Y-%m-%d %H:%M:%f', 'now', '-60 seconds')`)
+		q.newest = fmt.Sprintf(newestChanges, `at < strftime('%Y-%m-%d %H:%M:%f', 'now', '-60 seconds')`)
 		q.triggers = `SELECT count(*), 1 FROM sqlite_master WHERE type = 'trigger'
 			AND name GLOB 'postern_*_*' AND name <> 'postern_change_prune'`
 		return q
 	}
-	q.newest = fmt.Sprintf(newestChanges, `NOW(6) - INTERVAL 60 SECOND`)
+	// Seconds since 1970 know no hour that comes twice, whatever the time zone.
+	q.newest = fmt.Sprintf(newestChanges, `UNIX_TIMESTAMP(at) < UNIX_TIMESTAMP() - 60`)
 	q.triggers = `SELECT
 		(SELECT count(*) FROM information_schema.TRIGGERS
 			WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE 'postern\_%'),

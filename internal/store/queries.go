@@ -85,7 +85,7 @@ type feedQueries struct {
 	since    string // changes from one number on, that one included
 }
 
-const newestChanges = `SELECT seq, CASE WHEN at < %s THEN 1 ELSE 0 END FROM postern_change ORDER BY seq DESC LIMIT ?`
+const newestChanges = `SELECT seq, CASE WHEN %s THEN 1 ELSE 0 END FROM postern_change ORDER BY seq DESC LIMIT ?`
 
 // sinceChanges begins with the change that was the last known one: if it is
 // gone, so may be others that were not read.

@@ -30,6 +30,12 @@
 // connection is used again when the server is done. One second later, where
 // the server does not answer at all, the connection is dropped.
 //
+// # Sessions
+//
+// Character set and time limit are set for every session. The time zone is the
+// server's, as it is for Postfix, because a .cf file may ask for NOW(); what is
+// asked here for the loaded tables is in UTC whatever the zone.
+//
 // # Errors
 //
 // They read "database: host 127.0.0.1:3306: connection refused". The text of
