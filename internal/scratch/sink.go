@@ -58,10 +58,8 @@ func (s *Sink) create(ctx context.Context, opts SinkOptions) error {
 	if err != nil {
 		return err
 	}
-	if credential != nil {
-		if err := os.Chown(folder.path, int(credential.Uid), int(credential.Gid)); err != nil {
-			return err
-		}
+	if err := s.makeSpool(credential); err != nil {
+		return err
 	}
 	var failures []error
 	for range 3 {
@@ -72,6 +70,15 @@ func (s *Sink) create(ctx context.Context, opts SinkOptions) error {
 		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
+}
+
+// makeSpool makes the folder that smtp-sink writes to; the one around it stays
+// ours.
+func (s *Sink) makeSpool(credential *syscall.Credential) error {
+	if err := os.Mkdir(s.spool(), 0o755); err != nil || credential == nil {
+		return err
+	}
+	return os.Chown(s.spool(), int(credential.Uid), int(credential.Gid))
 }
 
 // nobody is whom smtp-sink runs as. We change the user ourselves: its own -u
@@ -134,7 +141,7 @@ func (s *Sink) command(opts SinkOptions, credential *syscall.Credential) (*exec.
 	if err != nil {
 		return nil, err
 	}
-	cmd.Dir = s.folder.path
+	cmd.Dir = s.spool()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
 	return cmd, nil
 }
@@ -183,8 +190,10 @@ func (s *Sink) Nexthop() string { return "[127.0.0.1]:" + strconv.Itoa(s.port) }
 // Pid is the process number of smtp-sink.
 func (s *Sink) Pid() int { return s.process.pid() }
 
+func (s *Sink) spool() string { return filepath.Join(s.folder.path, "spool") }
+
 // file is where smtp-sink appends messages. Its name passes strftime(3).
-func (s *Sink) file() string { return filepath.Join(s.folder.path, "mail") }
+func (s *Sink) file() string { return filepath.Join(s.spool(), "mail") }
 
 // Stop ends the sink and removes its folder; what Messages returned stays
 // valid. It may be called more than once.

@@ -125,11 +125,20 @@ func installServers(ctx context.Context, root string) error {
 	if err := run(ctx, answer, "chroot", root, "debconf-set-selections"); err != nil {
 		return err
 	}
-	// unshare(1) makes the mount private and lets it end with the shell.
-	script := `mount -t proc proc "$0/proc" && chroot "$0" apt-get -q -y --no-install-recommends install "$@" && chroot "$0" apt-get clean`
-	args := append([]string{"--mount", "/bin/sh", "-c", script, root}, packages...)
+	args := append([]string{"--mount", "--propagation", "unchanged", "/bin/sh", "-c", installScript, root}, packages...)
 	return run(ctx, "", "unshare", args...)
 }
+
+// installScript takes the root folder as $0. In its mount namespace it makes
+// all mounts private, so that /proc is mounted for nobody else; where / is no
+// mount, in a chroot, this fails and the umount at the end has to do.
+const installScript = `mount --make-rprivate / 2>/dev/null
+mount -t proc proc "$0/proc" || exit
+chroot "$0" apt-get -q -y --no-install-recommends install "$@" && chroot "$0" apt-get clean
+status=$?
+umount -l "$0/proc"
+exit $status
+`
 
 // run runs a program to its end; its last words are in the error.
 func run(ctx context.Context, stdin, name string, args ...string) error {
