@@ -150,4 +150,3 @@ func (l *last) Write(p []byte) (int, error) {
 	*l = append((*l)[:0], p...)
 	return len(p), nil
 }
-

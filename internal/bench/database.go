@@ -102,9 +102,13 @@ func (d *database) cf(name, query string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, name+".cf")
-	text := fmt.Sprintf("hosts = inet:%s\ndbname = %s\nuser = %s\npassword = %s\nquery = %s\n",
+	return path, os.WriteFile(path, []byte(d.cfText(query)), 0o644)
+}
+
+// cfText is a mysql_table(5) file for one query.
+func (d *database) cfText(query string) string {
+	return fmt.Sprintf("hosts = inet:%s\ndbname = %s\nuser = %s\npassword = %s\nquery = %s\n",
 		d.Addr(), d.Database(), d.User(), d.Password(), query)
-	return path, os.WriteFile(path, []byte(text), 0o644)
 }
 
 // aliasQuery is the stock query of virtual aliases.

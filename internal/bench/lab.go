@@ -45,7 +45,7 @@ func (l *lab) build(ctx context.Context) error {
 		return err
 	}
 	l.say("building postern")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", l.binary, "postern/cmd/postern")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", l.binary, "postern/cmd/postern")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w: %s", err, strings.TrimSpace(string(out)))

@@ -22,7 +22,7 @@ func (f floor) String() string {
 	if f.sign == "" {
 		return ""
 	}
-	return f.sign + " " + figure(f.value)
+	return f.sign + " " + plain(f.value)
 }
 
 // verdict marks a figure that misses its floor.
@@ -33,11 +33,19 @@ func (f floor) verdict(v float64) string {
 	case math.IsNaN(v):
 		return "not measured"
 	case f.sign == "≥" && v < f.value:
-		return "**below " + figure(f.value) + "**"
+		return "**below " + plain(f.value) + "**"
 	case f.sign == "≤" && v > f.value:
-		return "**above " + figure(f.value) + "**"
+		return "**above " + plain(f.value) + "**"
 	}
 	return "ok"
+}
+
+// plain prints a floor as it was set, 0.90 with both digits.
+func plain(v float64) string {
+	if v < 1 {
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
 // figure prints to three digits, and whole numbers whole.
@@ -49,6 +57,8 @@ func figure(v float64) string {
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	case abs >= 10:
 		return strconv.FormatFloat(v, 'f', 1, 64)
+	case abs < 1:
+		return strconv.FormatFloat(v, 'f', 3, 64)
 	}
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
