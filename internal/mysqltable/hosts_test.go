@@ -1,7 +1,6 @@
 package mysqltable
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -78,7 +77,7 @@ func FuzzHosts(f *testing.F) {
 		}
 		hosts, err := parseHosts(list)
 		if err == nil && len(addresses(hosts, clientOptions{})) < 1 {
-			t.Fatal(fmt.Sprintf("no host in %q", list))
+			t.Fatalf("no host in %q", list)
 		}
 	})
 }

@@ -88,7 +88,7 @@ type fakeRows struct {
 }
 
 type fakeColumn struct {
-	name      string
+	_         string // the driver's column has more than the type
 	fieldType uint8
 }
 
