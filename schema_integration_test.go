@@ -17,6 +17,7 @@ import (
 
 	"postern"
 	"postern/internal/scratch"
+	"postern/internal/scratch/trixie"
 )
 
 func startMariaDB(t *testing.T, root string) *scratch.MariaDB {
@@ -54,10 +55,27 @@ func mustExec(t *testing.T, db *sql.DB, statements ...string) {
 	}
 }
 
-// TestMariaDBLoadsInAnyOrder loads the tables in 20 orders, half of them with
-// the change feed, and each a second time over what is there.
+// TestMariaDBLoadsInAnyOrder loads the tables on the MariaDB of this Debian and
+// on that of Debian 13.
 func TestMariaDBLoadsInAnyOrder(t *testing.T) {
-	m := startMariaDB(t, "")
+	t.Run("this Debian", func(t *testing.T) { loadInAnyOrder(t, startMariaDB(t, "")) })
+	t.Run("Debian 13", func(t *testing.T) {
+		root, err := trixie.Root(t.Context(), os.Stderr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := startMariaDB(t, root)
+		var version string
+		if err := openMariaDB(t, m).QueryRow("SELECT VERSION()").Scan(&version); err != nil || !strings.HasPrefix(version, "11.8.") {
+			t.Fatalf("version %q, %v; want 11.8", version, err)
+		}
+		loadInAnyOrder(t, m)
+	})
+}
+
+// loadInAnyOrder loads the tables in 20 orders, half of them with the change
+// feed, and each a second time over what is there.
+func loadInAnyOrder(t *testing.T, m *scratch.MariaDB) {
 	db := openMariaDB(t, m)
 	tables, err := filepath.Glob("__db/*.sql")
 	if err != nil || len(tables) != 15 {

@@ -268,6 +268,7 @@ func TestTruncatedTableIsHeldBack(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		b.expect(t, "alias", "a999", "found")
 		b.expect(t, "api_bans", "domain:bad.example", "not found") // read twice
 		b.expect(t, "alias", "nobody", "unsure")
