@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,7 +41,7 @@ func measureMails(ctx context.Context, l *lab) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
-		defer h.postfix.Stop()
+		defer h.stop()
 		hosts = append(hosts, h)
 		sides = append(sides, h.slice(either(l, 300, 150)))
 	}
@@ -53,7 +51,7 @@ func measureMails(ctx context.Context, l *lab) error {
 	for _, h := range hosts {
 		h.reset()
 	}
-	got, err := takeTurns(ctx, either(l, 10, 2), sides...)
+	got, err := takeTurns(ctx, either(l, 8, 2), sides...)
 	if err != nil {
 		return err
 	}
@@ -74,7 +72,7 @@ func (l *lab) reportMails(hosts []*host, got []series) {
 			summarize(ratios(got[0], got[i+1])), "%s", rates("/s", got[0], got[i+1]))
 	}
 	ours := hosts[0]
-	l.report.add("CPU of postern : CPU of its Postfix, %", atMost(12), summarize([]float64{
+	l.report.add("CPU of postern : CPU of its Postfix, %", floor{}, summarize([]float64{
 		100 * ours.spent["postern"].Seconds() / ours.spent["postfix"].Seconds()}),
 		"%s : %s a mail", micros(ours.spent["postern"], ours.sent), micros(ours.spent["postfix"], ours.sent))
 }
@@ -83,7 +81,7 @@ func (l *lab) reportMails(hosts []*host, got []series) {
 type host struct {
 	name    string
 	postfix *scratch.Postfix
-	log     *os.File // read up to what was counted
+	log     mailLog
 	beside  map[string]int
 	slices  int
 	sent    int
@@ -100,9 +98,14 @@ func (l *lab) startHost(ctx context.Context, w wiring, sink *scratch.Sink, besid
 		p.Stop()
 		return nil, err
 	}
-	h := &host{name: w.name, postfix: p, log: log, beside: beside}
+	h := &host{name: w.name, postfix: p, log: mailLog{file: log}, beside: beside}
 	h.reset()
 	return h, nil
+}
+
+func (h *host) stop() {
+	h.log.file.Close()
+	h.postfix.Stop()
 }
 
 // reset begins to count anew.
@@ -167,16 +170,11 @@ func (h *host) awaitGone(ctx context.Context, mails int) error {
 	defer cancel()
 	gone := 0
 	for {
-		text, err := io.ReadAll(h.log)
+		n, err := h.log.removed()
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", h.name, err)
 		}
-		for _, bad := range []string{"status=deferred", "status=bounced", "warning:", "NOQUEUE: reject"} {
-			if i := bytes.Index(text, []byte(bad)); i >= 0 {
-				return fmt.Errorf("%s: in its log: %.300s", h.name, text[max(0, i-200):])
-			}
-		}
-		if gone += bytes.Count(text, []byte(": removed\n")); gone >= mails {
+		if gone += n; gone >= mails {
 			return nil
 		}
 		if err := pause(ctx, 3*time.Millisecond); err != nil {

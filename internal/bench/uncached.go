@@ -77,7 +77,7 @@ func (l *lab) compareProcesses(ctx context.Context, p *postmap, ours, theirs str
 
 // compareStreams has so many postmap -q - read keys at once.
 func (l *lab) compareStreams(ctx context.Context, p *postmap, clients int, ours, theirs string) error {
-	files, err := p.keyFiles(clients, either(l, 8000, 4000))
+	files, err := p.keyFiles(clients, either(l, 8000, 3000)/max(1, clients/2))
 	if err != nil {
 		return err
 	}
