@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/jmoiron/sqlx"
+
 	"postern/internal/lookup"
 	"postern/internal/store"
 )
@@ -146,12 +148,15 @@ func (t *table) runPrepared(ctx context.Context, a *answer, texts []string) erro
 	for i, s := range texts {
 		args[i] = s
 	}
-	rows, err := t.prepared.Query(ctx, args...)
-	if err != nil {
-		return err
+	key := a.result.key
+	result, err := store.Read(ctx, t.prepared, func(rows *sqlx.Rows) (*resultBuilder, error) {
+		r := rowReader{needSet: t.config.requireResultSet, result: t.newResult(key), explain: t.store.Error}
+		return r.result, r.readPrepared(rows.Rows)
+	}, args...)
+	if result != nil {
+		a.result = result
 	}
-	r := rowReader{needSet: t.config.requireResultSet, result: a.result, explain: t.store.Error}
-	return r.readPrepared(rows.Rows)
+	return err
 }
 
 // boundedError keeps what a server says from filling the log.

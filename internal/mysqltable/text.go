@@ -21,8 +21,9 @@ func (t *table) runText(ctx context.Context, a *answer) error {
 	own := &answer{result: a.result}
 	done := make(chan error, 1)
 	go func() {
-		defer conn.Close()
-		done <- t.askSession(context.WithoutCancel(ctx), conn, own)
+		err := t.askSession(context.WithoutCancel(ctx), conn, own)
+		conn.Close() // before the answer: whoever asks next finds it free
+		done <- err
 	}()
 	select {
 	case err := <-done:
