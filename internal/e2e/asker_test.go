@@ -20,6 +20,7 @@ import (
 // a new one (dict_sockmap.c). A refused connection is an error at once.
 type asker struct {
 	network, addr string
+	brief         bool // a connection per question
 	conn          net.Conn
 	reader        *bufio.Reader
 }
@@ -36,6 +37,9 @@ func (a *asker) ask(name, key string) (string, error) {
 			return "", err
 		}
 		reply, err := a.exchange(request)
+		if a.brief && err == nil {
+			a.close()
+		}
 		if err == nil {
 			return reply, nil
 		}

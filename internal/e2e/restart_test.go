@@ -106,8 +106,9 @@ func TestSecondProcess(t *testing.T) {
 	d.start(t)
 	d.awaitReady(t)
 	var askers []*asker
-	for range 8 {
+	for i := range 8 {
 		askers = append(askers, d.asker())
+		askers[i].brief = i%2 == 1
 	}
 	s := startStream(askers, steady)
 	for i := range 4 {

@@ -115,13 +115,15 @@ func counts(m map[string]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// askers are n connections, over TCP and the unix socket by turns.
+// askers are n, over TCP and the unix socket by turns; half of them make a
+// connection per question.
 func (d *daemon) askers(n int) []*asker {
 	list := make([]*asker, n)
 	for i := range list {
 		if list[i] = d.asker(); i%2 == 1 {
 			list[i] = d.unixAsker()
 		}
+		list[i].brief = i%4 > 1
 	}
 	return list
 }
