@@ -52,7 +52,7 @@ func (s *service) open(c *config.Config) (map[string]*door, error) {
 	o.addControl(c)
 	if err := errors.Join(o.errs...); err != nil {
 		for key, d := range o.doors {
-			if s.doors[key] == nil {
+			if s.doors[key] == nil && d.listener != nil {
 				d.listener.Close()
 			}
 		}
@@ -70,15 +70,11 @@ type opener struct {
 
 // add takes over the door of that key or opens a new one.
 func (o *opener) add(key string, l config.Listener, serve func(context.Context, net.Listener) error) {
-	o.addWith(key, serve, func() (net.Listener, error) { return o.sockets.Listen(l.Spec()) })
-}
-
-func (o *opener) addWith(key string, serve func(context.Context, net.Listener) error, listen func() (net.Listener, error)) {
 	if d := o.service.doors[key]; d != nil {
 		o.doors[key] = d
 		return
 	}
-	ln, err := listen()
+	ln, err := o.sockets.Listen(l.Spec())
 	if err != nil {
 		o.errs = append(o.errs, err)
 		return
@@ -103,30 +99,50 @@ func (o *opener) addMetrics(c *config.Config) {
 	o.add(strings.TrimSpace("metrics "+l.At+" "+c.Metrics.WebConfig), l, admin.Serve)
 }
 
+// controlRetry is the pause before the control socket is tried again: at a
+// restart that overlaps, the old process still holds it.
+const controlRetry = 2 * time.Second
+
 // addControl opens the control socket. The daemon can do without.
 func (o *opener) addControl(c *config.Config) {
+	key := "control " + c.Control
 	if c.Control == "" {
 		return
 	}
-	key := "control " + c.Control
-	before := len(o.errs)
-	control := daemon.Control{Handler: o.controlHandler(), Log: o.log}
-	o.addWith(key, control.Serve, func() (net.Listener, error) { return o.sockets.ListenControl(c.Control, o.role.name) })
-	for _, err := range o.errs[before:] {
-		o.log.Warn("no control socket: query --explain, flush and accept-snapshot cannot reach this daemon: set control to a folder that this user can write", "error", err)
+	if d := o.service.doors[key]; d != nil {
+		o.doors[key] = d
+		return
 	}
-	o.errs = o.errs[:before]
+	listen := func() (net.Listener, error) { return o.sockets.ListenControl(c.Control, o.role.name) }
+	ln, err := listen()
+	if err != nil {
+		o.log.Warn("no control socket: query --explain, flush and accept-snapshot cannot reach this daemon; trying again", "error", err)
+	}
+	control := daemon.Control{Handler: o.controlHandler(), Log: o.log}
+	o.doors[key] = &door{name: key, listener: ln, serve: func(ctx context.Context, ln net.Listener) error {
+		for ln == nil {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(controlRetry):
+				ln, _ = listen() // the first failure was logged
+			}
+		}
+		return control.Serve(ctx, ln)
+	}}
 }
 
 // start serves a door until the process drains or the door is stopped.
 func (s *service) start(d *door) {
 	ctx, stop := context.WithCancel(s.ctx)
 	d.stop = stop
-	s.log.Info("listening", "listener", d.name)
+	if d.listener != nil {
+		s.log.Info("listening", "listener", d.name)
+	}
 	s.group.Go(func() error {
 		defer stop()
 		if err := d.serve(ctx, d.listener); err != nil {
-			return fmt.Errorf("%s: %w", d.listener.Addr(), err)
+			return fmt.Errorf("%s: %w", d.name, err)
 		}
 		return nil
 	})
