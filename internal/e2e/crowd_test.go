@@ -161,8 +161,10 @@ func TestSessionsAtOnce(t *testing.T) {
 	if used > 4+2 { // this program has one for the statements above and one for the question
 		t.Errorf("%d connections at once, max_connections is 4", used)
 	}
-	if errors := d.metric(t, "postern_lookup_requests_total", `result="error"`); errors > 0 {
-		t.Errorf("%v lookups failed", errors)
+	for result, want := range map[string]bool{"found": true, "notfound": true, "temp": false, "timeout": false, "perm": false} {
+		if n := d.metric(t, "postern_lookup_requests_total", `result="`+result+`"`); n > 0 != want {
+			t.Errorf("%v lookups were counted as %s", n, result)
+		}
 	}
 }
 
