@@ -51,6 +51,8 @@ func plain(v float64) string {
 // figure prints to three digits, and whole numbers whole.
 func figure(v float64) string {
 	switch abs := math.Abs(v); {
+	case v == 0:
+		return "0"
 	case abs >= 10000:
 		return strconv.FormatFloat(v/1000, 'f', 1, 64) + "k"
 	case v == math.Trunc(v) && abs >= 10 || abs >= 100:
