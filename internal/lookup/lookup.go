@@ -37,7 +37,6 @@ package lookup
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
 // Map answers one key.
@@ -83,20 +82,24 @@ func IsPermanent(err error) bool {
 	return errors.As(err, new(permanentError))
 }
 
-// unsureError is a "not found" that is too old to be believed.
+// unsureError is a "not found" that is too old to be believed. It is made for
+// every miss that a search steps over, so its text waits until somebody asks.
 type unsureError struct{ err error }
 
-func (e unsureError) Error() string { return e.err.Error() }
+func (e unsureError) Error() string { return "not found as of the last answer: " + e.err.Error() }
 func (e unsureError) Unwrap() error { return e.err }
 
 // Unsure says that the key was not found when that could last be told, and
 // err why it cannot be told now. It is a temporary error to all who do not ask.
 func Unsure(err error) error {
-	return unsureError{fmt.Errorf("not found as of the last answer: %w", err)}
+	return unsureError{err}
 }
 
 // IsUnsure reports whether err, or one it wraps, was made by Unsure.
 func IsUnsure(err error) bool {
+	if _, plain := err.(unsureError); plain || err == nil {
+		return plain
+	}
 	return errors.As(err, new(unsureError))
 }
 
