@@ -145,17 +145,33 @@ func (d *daemon) page(path string) (string, error) {
 }
 
 // metric reads one series.
-func (d *daemon) metric(name string) (float64, error) {
+func (d *daemon) metric(series string) (float64, error) { return d.series(series + " ") }
+
+// sum adds up all series of a name that has labels.
+func (d *daemon) sum(name string) (float64, error) { return d.series(name + "{") }
+
+// series adds up those that begin so.
+func (d *daemon) series(prefix string) (total float64, err error) {
 	text, err := d.page("/metrics")
 	if err != nil {
 		return 0, err
 	}
+	found := false
 	for line := range strings.Lines(text) {
-		if value, ok := strings.CutPrefix(line, name+" "); ok {
-			return strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if !strings.HasPrefix(line, prefix) {
+			continue
 		}
+		fields := strings.Fields(line)
+		v, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+		if err != nil {
+			return 0, fmt.Errorf("metrics: %w", err)
+		}
+		total, found = total+v, true
 	}
-	return 0, fmt.Errorf("metrics: no %s", name)
+	if !found {
+		return 0, fmt.Errorf("metrics: no series %q", prefix)
+	}
+	return total, nil
 }
 
 // log is the end of what the daemon said.

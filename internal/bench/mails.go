@@ -56,7 +56,7 @@ func measureMails(ctx context.Context, l *lab) error {
 		return err
 	}
 	l.reportMails(hosts, got)
-	return nil
+	return l.reportLookups(d, hosts[0])
 }
 
 // reportMails sets the first wiring, postern, beside the others.
@@ -77,6 +77,18 @@ func (l *lab) reportMails(hosts []*host, got []series) {
 		"%s : %s a mail", micros(ours.spent["postern"], ours.sent), micros(ours.spent["postfix"], ours.sent))
 }
 
+// reportLookups says how many questions a mail makes, as the daemon counted
+// them from its start.
+func (l *lab) reportLookups(d *daemon, h *host) error {
+	total, err := d.sum("postern_lookup_requests_total")
+	if err != nil {
+		return err
+	}
+	l.report.add("lookups of postern a mail", floor{}, summarize([]float64{total / float64(h.ever)}),
+		"CPU %s each", micros(h.spent["postern"]*time.Duration(h.ever)/time.Duration(h.sent), int(total)))
+	return nil
+}
+
 // host is a Postfix of one wiring.
 type host struct {
 	name    string
@@ -84,7 +96,8 @@ type host struct {
 	log     mailLog
 	beside  map[string]int
 	slices  int
-	sent    int
+	ever    int // mails sent
+	sent    int // since reset
 	spent   map[string]time.Duration
 }
 
@@ -135,6 +148,7 @@ func (h *host) slice(mails int) side {
 			h.spent[name] += t - before[name]
 		}
 		h.sent += mails
+		h.ever += mails
 		return float64(mails) / took.Seconds(), nil
 	}
 }
