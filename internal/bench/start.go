@@ -52,7 +52,7 @@ func (l *lab) reportFirstAnswer(ctx context.Context, rows int, what, mapName, bl
 		times = append(times, 1000*took)
 		d.kill()
 	}
-	l.report.add(fmt.Sprintf("%s aliases, cold start to first answer, %s, ms", count(rows), what), atMost(100),
+	l.report.add(fmt.Sprintf("%s aliases, cold start to first answer, %s, ms", count(rows), what), l.manyRows(atMost(100)),
 		summarize(times), "nothing on disk")
 	return nil
 }
@@ -91,7 +91,7 @@ func (l *lab) reportCache(ctx context.Context, blocks string, rows int) error {
 	if err != nil {
 		return err
 	}
-	l.report.add(fmt.Sprintf("resident with %s cached answers of a .cf map, MiB", count(entries)), atMost(120),
+	l.report.add(fmt.Sprintf("resident with %s cached answers of a .cf map, MiB", count(entries)), l.manyRows(atMost(120)),
 		summarize([]float64{float64(resident) / (1 << 20)}), "%.0f entries held", held)
 	return nil
 }
