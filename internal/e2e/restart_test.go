@@ -102,7 +102,7 @@ func TestRestart(t *testing.T) {
 // TestSecondProcess: without anybody who holds the sockets, the next process
 // listens on the same port before the last one leaves. Connections last here,
 // as Postfix's do: the kernel resets a handshake that meets the very instant in
-// which one of two listeners closes (unless net.ipv4.tcp_migrate_req is set).
+// which one of two listeners closes, so only held sockets refuse nobody at all.
 func TestSecondProcess(t *testing.T) {
 	d := restartDaemon(t)
 	d.start(t)
