@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,14 +42,22 @@ func settle(t *testing.T, path string) {
 	}
 }
 
-// freeAddr is a free HOST:PORT.
+// handedOut are the ports that freeAddr has given: they are free until
+// somebody listens.
+var handedOut sync.Map
+
+// freeAddr is a free HOST:PORT, another one each time.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	port, err := scratch.FreePort()
-	if err != nil {
-		t.Fatal(err)
+	for {
+		port, err := scratch.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := handedOut.LoadOrStore(port, true); !twice {
+			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		}
 	}
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // eventually waits until done.
