@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,7 +44,7 @@ func (w *works) cacheOptions(c *config.Config) lookup.CacheOptions {
 		TTL:         time.Duration(c.Cache.TTL),
 		NegativeTTL: time.Duration(c.Cache.NegativeTTL),
 		Stale:       time.Duration(c.Cache.Stale),
-		Timeout:     answerWithin(c) + time.Second,
+		Timeout:     time.Duration(c.Database.ConnectTimeout+c.Database.StatementTimeout) + time.Second,
 		Metrics:     w.lookups,
 		Log:         w.log,
 	}
@@ -68,6 +69,7 @@ func assemble(ctx context.Context, c *config.Config, w *works, before *assembly)
 	if err := readMainCF(ctx, &c.Postfix); err != nil {
 		return nil, err
 	}
+	a.warnTables(c.Postfix.MyDestination)
 	if err := a.openTables(before); err != nil {
 		return nil, err
 	}
@@ -88,6 +90,15 @@ func assemble(ctx context.Context, c *config.Config, w *works, before *assembly)
 		w.lookups.Map(name)
 	}
 	return a, nil
+}
+
+// warnTables says which entries of mydestination are not looked into.
+func (a *assembly) warnTables(destinations []string) {
+	for _, d := range destinations {
+		if strings.ContainsAny(d, "/") || strings.Contains(d, ":") && !strings.HasPrefix(d, "[") {
+			a.works.log.Warn("mydestination names a table, whose domains are not known here: write them in postfix.mydestination", "entry", d)
+		}
+	}
 }
 
 // builtInSet is the built-in maps, or stand-ins that say what is missing.

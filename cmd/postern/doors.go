@@ -16,11 +16,12 @@ import (
 	"postern/tcptable"
 )
 
-// answerWithin is the time a map has for an answer: one connect and one
-// statement. Postfix waits 100 s (DICT_SOCKMAP_DEF_TIMEOUT, DICT_TCP_TMOUT), and
-// its queue manager serves nobody else meanwhile.
+// answerWithin is the time a map has for an answer: that of one statement, or
+// of one connect if that may take longer. Postfix waits 100 s
+// (DICT_SOCKMAP_DEF_TIMEOUT, DICT_TCP_TMOUT), and its queue manager serves nobody
+// else meanwhile.
 func answerWithin(c *config.Config) time.Duration {
-	return time.Duration(c.Database.ConnectTimeout + c.Database.StatementTimeout)
+	return time.Duration(max(c.Database.ConnectTimeout, c.Database.StatementTimeout))
 }
 
 // door is one listener and what answers behind it.

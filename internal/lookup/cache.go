@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -52,7 +53,8 @@ type CacheOptions struct {
 // # While the origin fails
 //
 // An expired value is served for Stale, counted from its expiry, also where
-// the origin has just not answered for two seconds. An expired "not found"
+// the origin has just not answered for two seconds, and from then on at once
+// until it answers again. An expired "not found"
 // becomes an error made by [Unsure] for as long; a plain "not found" it never
 // is. Where nothing is held the error is the answer. A permanent error makes
 // no difference: what a human must mend takes longest to mend. An error is
@@ -86,7 +88,7 @@ type Cache struct {
 	mu         sync.Mutex
 	flights    map[flightKey]*flight
 	failures   *simplelru.LRU[flightKey, failure]
-	identities map[string][]string // all that a map name has stood for
+	identities map[string][]unique.Handle[string] // all that a map name has stood for
 }
 
 // flightKey has the map itself, not its identity: after a reload, the errors
@@ -109,7 +111,7 @@ func NewCache(o CacheOptions) *Cache {
 		log:        o.Log,
 		held:       newHeld(o.Entries),
 		flights:    map[flightKey]*flight{},
-		identities: map[string][]string{},
+		identities: map[string][]unique.Handle[string]{},
 	}
 	if c.clock == nil {
 		c.clock = time.Now
@@ -143,10 +145,11 @@ func (c *Cache) Configure(o CacheOptions) {
 func (c *Cache) Map(name, identity string, src Map) Map {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !slices.Contains(c.identities[name], identity) {
-		c.identities[name] = append(c.identities[name], identity)
+	id := unique.Make(identity)
+	if !slices.Contains(c.identities[name], id) {
+		c.identities[name] = append(c.identities[name], id)
 	}
-	return &cachedMap{cache: c, name: name, identity: identity, src: src, metrics: c.metrics.cached(name)}
+	return &cachedMap{cache: c, name: name, identity: id, src: src, metrics: c.metrics.cached(name)}
 }
 
 // Flush ends the life of what is held for a key of a map, as the origin would
@@ -155,21 +158,21 @@ func (c *Cache) Map(name, identity string, src Map) Map {
 // still of use like any expired one. A question that is on its way is answered
 // to those who asked it, and not held.
 func (c *Cache) Flush(name, key string) (int, error) {
-	return c.flush(name, func(k flightKey) bool { return k.key == key }, func(identity string) int {
+	return c.flush(name, func(k flightKey) bool { return k.key == key }, func(identity unique.Handle[string]) int {
 		return c.held.expire(heldKey{identity, key}, c.now())
 	})
 }
 
 // FlushMap does as Flush for all keys of a map.
 func (c *Cache) FlushMap(name string) (int, error) {
-	return c.flush(name, func(flightKey) bool { return true }, func(identity string) int {
+	return c.flush(name, func(flightKey) bool { return true }, func(identity unique.Handle[string]) int {
 		return c.held.expireAll(identity, c.now())
 	})
 }
 
 // flush goes through all that the name has stood for: a reload that was given
 // up, or is taken back, must not hide answers from it.
-func (c *Cache) flush(name string, which func(flightKey) bool, expire func(identity string) int) (n int, err error) {
+func (c *Cache) flush(name string, which func(flightKey) bool, expire func(identity unique.Handle[string]) int) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	identities, ok := c.identities[name]

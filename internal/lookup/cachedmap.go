@@ -2,19 +2,23 @@ package lookup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
+	"unique"
 )
 
 // cachedMap is one map behind the cache.
 type cachedMap struct {
 	cache    *Cache
 	name     string
-	identity string
+	identity unique.Handle[string]
 	src      Map
 	metrics  cacheMetrics
+	hangs    atomic.Bool // since a question took too long, until one is answered
 }
 
 // Lookup answers from memory where it can. That path allocates nothing.
@@ -46,6 +50,9 @@ func (m *cachedMap) ask(ctx context.Context, key string, a answer, held bool) (s
 	f, err := m.cache.join(ctx, flightKey{m, strings.Clone(key)})
 	if f != nil {
 		err = f.wait(ctx, m.patience(ctx, f, a))
+		if errors.Is(err, errSlow) {
+			m.hangs.Store(true)
+		}
 	}
 	m.replay(ctx, key, f, err)
 	if err != nil {
@@ -60,11 +67,15 @@ func (m *cachedMap) ask(ctx context.Context, key string, a answer, held bool) (s
 }
 
 // patience is how long to wait for f: as long as it takes, unless there is a
-// value to serve instead.
+// value to serve instead; then two seconds, and no time at all while the origin
+// is known to hang. One mail asks many keys, and their waits add up.
 func (m *cachedMap) patience(ctx context.Context, f *flight, a answer) time.Duration {
 	now := m.cache.now()
 	if Fresh(ctx) || !a.found || !m.usable(a, now) {
 		return -1
+	}
+	if m.hangs.Load() {
+		return 0
 	}
 	return max(f.started+patience-now, 0)
 }
@@ -110,6 +121,9 @@ func (m *cachedMap) fly(f *flight, k flightKey) {
 		f.cancel()
 	}()
 	f.value, f.found, f.err = m.src.Lookup(f.ctx, k.key)
+	if f.err == nil {
+		m.hangs.Store(false)
+	}
 }
 
 func (m *cachedMap) trace(ctx context.Context, key, source string, a answer, now time.Duration, err error) {

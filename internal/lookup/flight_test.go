@@ -160,10 +160,11 @@ func TestFlightOfAPanic(t *testing.T) {
 }
 
 // A hanging database: those who have an expired value wait two seconds once,
-// not each for itself, and see the recovery.
+// not each for itself nor for each key, and see the recovery.
 func TestHangingOrigin(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *lookup.Cache, m lookup.Map, origin *lookuptest.Table) {
 		wantAnswer(t, m, "a", "found 1")
+		wantAnswer(t, m, "b", "found 2")
 		time.Sleep(time.Minute)
 		origin.Wait(slowly(10 * time.Second))
 		start := time.Now()
@@ -177,9 +178,22 @@ func TestHangingOrigin(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("the next waited %v, want nothing", took)
 		}
-		time.Sleep(9 * time.Second)
+		start = time.Now()
+		wantAnswer(t, m, "b", "found 2")
+		if took := time.Since(start); took != 0 {
+			t.Errorf("another key waited %v, want nothing", took)
+		}
+		time.Sleep(11 * time.Second)
 		wantAnswer(t, m, "a", "found new")
 		wantCalls(t, origin, "a", 2)
+
+		time.Sleep(2 * time.Minute)
+		start = time.Now()
+		wantAnswer(t, m, "a", "found new")
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("after an answer the first waited %v, want 2s", took)
+		}
+		time.Sleep(10 * time.Second)
 	})
 }
 
