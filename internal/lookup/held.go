@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unique"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -29,7 +30,12 @@ type held struct {
 	missing *share
 }
 
-type heldKey struct{ identity, key string }
+// heldKey has a handle for the identity: it is shorter, and quicker to compare,
+// than the text, which is the same for thousands of keys.
+type heldKey struct {
+	identity unique.Handle[string]
+	key      string
+}
 
 // answer is what the origin said. Times count from the birth of the cache.
 type answer struct {
@@ -38,6 +44,15 @@ type answer struct {
 	asked   time.Duration
 	expires time.Duration
 }
+
+// entry is an answer as it is held: its share tells whether it was found, and
+// it lies within the list, not behind a pointer, because memory is mostly these.
+type entry struct {
+	value          string
+	asked, expires time.Duration
+}
+
+func (e entry) answer(found bool) answer { return answer{e.value, found, e.asked, e.expires} }
 
 func newHeld(entries int) *held {
 	found, missing := shares(entries)
@@ -54,11 +69,11 @@ func shares(entries int) (found, missing int) {
 func (h *held) get(k heldKey) (answer, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if a, ok := h.found.lru.Get(k); ok {
-		return *a, true
+	if e, ok := h.found.lru.Get(k); ok {
+		return e.answer(true), true
 	}
-	if a, ok := h.missing.lru.Get(k); ok {
-		return *a, true
+	if e, ok := h.missing.lru.Get(k); ok {
+		return e.answer(false), true
 	}
 	return answer{}, false
 }
@@ -72,8 +87,7 @@ func (h *held) put(k heldKey, a answer) int {
 	h.missing.lru.Remove(k)
 	if len(k.key)+len(a.value) <= maxAnswer {
 		// A short value may be a piece of a big buffer: hold only the piece.
-		a.value = strings.Clone(a.value)
-		h.share(a.found).put(k, &a)
+		h.share(a.found).put(k, entry{strings.Clone(a.value), a.asked, a.expires})
 	}
 	return h.len()
 }
@@ -95,18 +109,10 @@ func (h *held) expire(k heldKey, now time.Duration) int {
 }
 
 // expireAll ends the life of all answers of a map and returns their number.
-func (h *held) expireAll(identity string, now time.Duration) int {
+func (h *held) expireAll(identity unique.Handle[string], now time.Duration) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := 0
-	for _, s := range []*share{h.found, h.missing} {
-		for _, k := range s.lru.Keys() {
-			if k.identity == identity {
-				n += s.expire(k, now)
-			}
-		}
-	}
-	return n
+	return h.found.expireAll(identity, now) + h.missing.expireAll(identity, now)
 }
 
 // resize changes the bounds, dropping the longest unused, and returns the
@@ -122,24 +128,24 @@ func (h *held) resize(entries int) int {
 
 // share is a least recently used list that is bounded in entries and bytes.
 type share struct {
-	lru    *simplelru.LRU[heldKey, *answer]
+	lru    *simplelru.LRU[heldKey, entry]
 	bytes  int
 	budget int
 }
 
 func newShare(entries int) *share {
 	s := &share{budget: budget(entries)}
-	s.lru, _ = simplelru.NewLRU(entries, func(k heldKey, a *answer) { // fails for sizes below 1 only
-		s.bytes -= len(k.key) + len(a.value)
+	s.lru, _ = simplelru.NewLRU(entries, func(k heldKey, e entry) { // fails for sizes below 1 only
+		s.bytes -= len(k.key) + len(e.value)
 	})
 	return s
 }
 
 func budget(entries int) int { return max(entries*bytesPerEntry, minBytes) }
 
-func (s *share) put(k heldKey, a *answer) {
-	s.bytes += len(k.key) + len(a.value)
-	s.lru.Add(k, a)
+func (s *share) put(k heldKey, e entry) {
+	s.bytes += len(k.key) + len(e.value)
+	s.lru.Add(k, e)
 	s.shrink()
 }
 
@@ -155,11 +161,28 @@ func (s *share) resize(entries int) {
 	s.shrink()
 }
 
+// expire ends the life of one answer, which makes it the last used one.
 func (s *share) expire(k heldKey, now time.Duration) int {
-	a, ok := s.lru.Peek(k)
+	e, ok := s.lru.Peek(k)
 	if !ok {
 		return 0
 	}
-	a.expires = min(a.expires, now)
+	e.expires = min(e.expires, now)
+	s.lru.Add(k, e)
 	return 1
+}
+
+// expireAll ends the life of all answers of one map. It uses every entry, the
+// longest unused first, so their order stays.
+func (s *share) expireAll(identity unique.Handle[string], now time.Duration) int {
+	n := 0
+	for _, k := range s.lru.Keys() {
+		e, _ := s.lru.Peek(k)
+		if k.identity == identity {
+			e.expires = min(e.expires, now)
+			n++
+		}
+		s.lru.Add(k, e)
+	}
+	return n
 }
