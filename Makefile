@@ -50,7 +50,7 @@ fuzz:
 integration:
 	CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -p $(PARALLEL) -timeout 20m ./...
 
-bench:
+bench: packages
 	$(GO) run ./internal/bench $(BENCH_ARGS)
 
 check:

@@ -11,7 +11,13 @@ import (
 // startPostfix starts a Postfix that ends with the test.
 func startPostfix(t *testing.T, main map[string]string) *scratch.Postfix {
 	t.Helper()
-	p, err := scratch.StartPostfix(t.Context(), scratch.PostfixOptions{Main: main})
+	return startPostfixOf(t, "", main)
+}
+
+// startPostfixOf takes Postfix from a Debian root folder; "" is this machine.
+func startPostfixOf(t *testing.T, root string, main map[string]string) *scratch.Postfix {
+	t.Helper()
+	p, err := scratch.StartPostfix(t.Context(), scratch.PostfixOptions{Root: root, Main: main})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,12 @@ import (
 // openFolder is a folder that Postfix's processes may enter.
 func openFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "postern-e2e-")
+	return openFolderIn(t, os.TempDir())
+}
+
+func openFolderIn(t *testing.T, parent string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(parent, "postern-e2e-")
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
 	}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"postern/internal/scratch"
 	"postern/internal/scratch/scratchtest"
+	"postern/internal/scratch/trixie"
 )
 
 // TestTwinMail sends the same mail through Postfixes that are alike but for
@@ -18,21 +20,38 @@ import (
 // by postern over socketmap in the second and over tcp in the third. Every
 // reply and every delivered envelope must be the same.
 func TestTwinMail(t *testing.T) {
+	t.Run("this Debian", func(t *testing.T) { twinMail(t, "", 350) })
+	t.Run("Debian 13", func(t *testing.T) {
+		root, err := trixie.Root(t.Context(), os.Stderr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		twinMail(t, root, 150)
+	})
+}
+
+// twinMail takes the Postfixes from a Debian root folder.
+func twinMail(t *testing.T, root string, n int) {
 	sinks := twinSinks{scratchtest.Sink(t, scratch.SinkOptions{}), scratchtest.Sink(t, scratch.SinkOptions{})}
 	db := newDatabase(t, false, false)
 	db.exec(t, newTwinRows(20, sinks.branch.Addr()).sql())
-	dir := openFolder(t)
+	dir := openFolderIn(t, filepath.Join(root, os.TempDir()))
 	for _, table := range twinTables {
 		db.cf(t, dir, table.name, table.query)
 	}
+	seen := strings.TrimPrefix(dir, root) // from inside
 	stock := &twinSide{name: "stock"}
-	stock.mta = startPostfix(t, twinMain(sinks, func(name string) string {
-		return each(name, func(member string) string { return "mysql:" + filepath.Join(dir, member+".cf") })
+	stock.mta = startPostfixOf(t, root, twinMain(sinks, func(name string) string {
+		return each(name, func(member string) string { return "mysql:" + filepath.Join(seen, member+".cf") })
 	}))
+	version, err := stock.mta.Postconf(t.Context(), "-h", "mail_version")
+	if err != nil || root != "" && !strings.HasPrefix(version, "3.10.") {
+		t.Fatalf("Postfix %s, %v", version, err)
+	}
 	socket, tcp := &twinSide{name: "socketmap"}, &twinSide{name: "tcp"}
-	startTwinDaemon(t, dir, sinks, socket, tcp)
+	startTwinDaemon(t, root, dir, sinks, socket, tcp)
 
-	cases := twinCases(21, 350)
+	cases := twinCases(21, n)
 	var group sync.WaitGroup
 	for _, side := range []*twinSide{stock, socket, tcp} {
 		group.Go(func() {
@@ -68,12 +87,14 @@ func each(name string, spell func(string) string) string {
 
 // startTwinDaemon starts the Postfixes that ask postern, and postern, which
 // reads myorigin and mydestination from the first of them.
-func startTwinDaemon(t *testing.T, dir string, sinks twinSinks, socket, tcp *twinSide) {
+func startTwinDaemon(t *testing.T, root, dir string, sinks twinSinks, socket, tcp *twinSide) {
 	t.Helper()
 	d := newDaemon(t, "")
-	socket.mta = startPostfix(t, twinMain(sinks, func(name string) string {
-		return "socketmap:unix:" + d.unix + ":" + listName(name)
-	}))
+	endpoint := "socketmap:unix:" + d.unix + ":"
+	if root != "" { // the socket's path does not lead there
+		endpoint = "socketmap:inet:" + d.inet + ":"
+	}
+	socket.mta = startPostfixOf(t, root, twinMain(sinks, func(name string) string { return endpoint + listName(name) }))
 	blocks := "recipient_delimiter: \"+-\"\npostfix: {config_directory: " + socket.mta.ConfigDir() + "}\nmaps:\n"
 	doors := "tcptable:\n"
 	tcpAddr := map[string]string{}
@@ -90,7 +111,7 @@ func startTwinDaemon(t *testing.T, dir string, sinks twinSinks, socket, tcp *twi
 	}
 	d.configure(t, blocks+doors)
 	d.start(t)
-	tcp.mta = startPostfix(t, twinMain(sinks, func(name string) string { return tcpAddr[name] }))
+	tcp.mta = startPostfixOf(t, root, twinMain(sinks, func(name string) string { return tcpAddr[name] }))
 }
 
 // listName is the map of a list: the names of built-in maps are taken.
