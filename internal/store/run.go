@@ -14,6 +14,9 @@ func (s *Store) acquire(ctx context.Context) error {
 	if s.life.Err() != nil {
 		return s.Error(errClosed)
 	}
+	if err := ctx.Err(); err != nil {
+		return s.Error(err)
+	}
 	select {
 	case s.slots <- struct{}{}:
 		return nil
