@@ -119,7 +119,7 @@ func TestForwarding(t *testing.T) {
 			db.cf(t, openFolder(t), "bans", "query = SELECT concat('error:', reason) FROM api_bans WHERE ban_type='domain' "+
 				"AND revoked_at IS NULL AND (ban_value='%s' OR '%s' LIKE ban_pattern)")+"}}\n")
 		testForwarding(t, d)
-		t.Run("D13 a query of a site's own may ask ban_pattern", func(t *testing.T) {
+		t.Run("a query of a site's own may ask ban_pattern", func(t *testing.T) {
 			if got := d.asker().must(t, "bans", "deep.sub.banned.test"); got != "OK error:spam source" {
 				t.Errorf("answer %q", got)
 			}
