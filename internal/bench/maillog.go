@@ -14,11 +14,12 @@ type mailLog struct {
 
 // spoils reports whether a line makes a measurement worthless. The clock of a
 // file system lags behind that of the machine by a tick, which some Postfix
-// takes for a second.
+// takes for a second, and mends.
 func spoils(line []byte) bool {
 	for _, words := range []string{"status=deferred", "status=bounced", "warning: ", "fatal: ", ": reject: "} {
 		if bytes.Contains(line, []byte(words)) {
-			return !bytes.Contains(line, []byte("warning: file system clock"))
+			return !bytes.Contains(line, []byte("warning: file system clock")) &&
+				!bytes.Contains(line, []byte("warning: resetting file time stamps"))
 		}
 	}
 	return false
