@@ -65,7 +65,7 @@ func readFile(path string) ([]byte, error) {
 	return text, err
 }
 
-// resolve makes file names absolute and folds what is compared folded.
+// resolve makes file names absolute: they are relative to the folder of the file.
 func (c *Config) resolve(dir string) {
 	for name, m := range c.Maps {
 		m.CF, m.File = absolute(dir, m.CF), absolute(dir, m.File)

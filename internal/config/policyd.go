@@ -71,7 +71,7 @@ var (
 	srsInbounds = []string{"own", "any", "off"}
 )
 
-// validatePolicyd checks the words of the block.
+// policyd checks the words of the block.
 func (v *validator) policyd(p *Policyd) {
 	v.listeners("$.policyd.listen", p.Listen)
 	if p.State != "" && p.State != "memory" && !isRedisURL(p.State) {
