@@ -22,7 +22,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # gcc and libc6-dev are for the race detector, libsasl2-modules for an smtpd(8)
 # that offers AUTH (Postfix only recommends it). The servers are started in
 # scratch folders; the machine's own services stay as they are.
-TEST_PACKAGES := gcc libc6-dev mariadb-server mariadb-client postfix postfix-mysql systemd libsasl2-modules debootstrap
+TEST_PACKAGES := gcc libc6-dev mariadb-server mariadb-client postfix postfix-mysql systemd libsasl2-modules debootstrap \
+                 redis-server postsrsd
 
 .PHONY: build demo unit test race fuzz integration bench check install deb clean
 
