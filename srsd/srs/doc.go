@@ -1,0 +1,2 @@
+// Package srs is the Sender Rewriting Scheme as PostSRSd does it.
+package srs
