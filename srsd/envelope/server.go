@@ -1,0 +1,68 @@
+package envelope
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// keyPrefix is PostSRSd's.
+const keyPrefix = "PostSRSd/"
+
+// server is a Redis server with senders.
+type server struct {
+	client  *redis.Client
+	options Options
+	entries *atomic.Int64
+}
+
+// openServer connects nothing yet.
+func openServer(l location, o Options, entries *atomic.Int64) *server {
+	d := dialer{location: l, timeout: o.Timeout}
+	return &server{options: o, entries: entries, client: redis.NewClient(clientOptions(l, o.Timeout, d.dial))}
+}
+
+// clientOptions are those of a small pool. RESP2 is all that two commands need.
+func clientOptions(l location, timeout time.Duration, dial func(context.Context, string, string) (net.Conn, error)) *redis.Options {
+	return &redis.Options{
+		Network: l.network, Addr: l.servers[0], Dialer: dial,
+		Username: l.user, Password: l.password, DB: l.database, Protocol: 2,
+		PoolSize: 8, MaxActiveConns: 8, PoolTimeout: timeout, PipelinePoolSize: -1, ConnMaxIdleTime: 5 * time.Minute,
+		MaxRetries: 2, DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true,
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+}
+
+func (s *server) get(ctx context.Context, key string) (string, bool, error) {
+	address, err := s.client.Get(ctx, keyPrefix+key).Result()
+	if errors.Is(err, redis.Nil) {
+		return "", false, nil
+	}
+	return address, err == nil && address != "", err
+}
+
+// put always writes: asking first would cost as much.
+func (s *server) put(ctx context.Context, key, address string) (string, error) {
+	return resultStored, s.client.SetEx(ctx, keyPrefix+key, address, s.options.Lifetime).Err()
+}
+
+// tend only counts: the server itself deletes what expired.
+func (s *server) tend(ctx context.Context) error {
+	n, err := s.count(ctx)
+	if err == nil {
+		s.entries.Store(n)
+	}
+	return err
+}
+
+func (s *server) count(ctx context.Context) (int64, error) {
+	return s.client.DBSize(ctx).Result()
+}
+
+func (s *server) close() error { return s.client.Close() }
