@@ -1,0 +1,3 @@
+package supervise_test
+
+func parentMain() int { return 1 }
