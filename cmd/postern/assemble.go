@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,23 +21,39 @@ import (
 	"postern/internal/mysqltable"
 	"postern/internal/store"
 	"postern/internal/table"
+	"postern/srsd"
+	"postern/srsd/envelope"
 )
 
 // works is what outlives a reload: counters, database pools and the cache.
 type works struct {
-	log     *slog.Logger
-	lookups *lookup.Metrics
-	tables  *table.Metrics
-	pools   *store.Pools
-	cache   *lookup.Cache
+	role      role
+	log       *slog.Logger
+	now       func() time.Time // of SRS
+	lookups   *lookup.Metrics
+	tables    *table.Metrics
+	srs       *srsd.Metrics
+	envelopes *envelope.Metrics
+	pools     *store.Pools
+	cache     *lookup.Cache
+	ring      atomic.Pointer[srsd.Ring] // of the assembly that answers
 }
 
-// newWorks registers every metric of the lookups.
-func newWorks(c *config.Config, reg prometheus.Registerer, log *slog.Logger) *works {
-	w := &works{log: log, lookups: lookup.NewMetrics(reg), tables: table.NewMetrics(reg)}
+// newWorks registers every metric of what a process of that role makes.
+func newWorks(r role, c *config.Config, reg prometheus.Registerer, log *slog.Logger) (*works, error) {
+	now, err := clock("POSTERN_FAKETIME", log)
+	if err != nil {
+		return nil, err
+	}
+	w := &works{role: r, log: log, now: now, lookups: lookup.NewMetrics(reg)}
+	if r.serves("srsd") {
+		w.srs, w.envelopes = srsd.NewMetrics(reg), envelope.NewMetrics(reg)
+		srsd.RegisterRing(reg, w.ring.Load, now)
+	}
+	w.tables = table.NewMetrics(reg)
 	w.pools = store.NewPools(store.NewMetrics(reg))
 	w.cache = lookup.NewCache(w.cacheOptions(c))
-	return w
+	return w, nil
 }
 
 func (w *works) cacheOptions(c *config.Config) lookup.CacheOptions {
@@ -55,10 +73,13 @@ func (w *works) cacheOptions(c *config.Config) lookup.CacheOptions {
 type assembly struct {
 	works  *works
 	config *config.Config
-	tables *loadedTables // nil without a database block
+	tables *loadedTables // nil without a database block, and where the database is not ours to ask
 	stores []*store.Store
 	raw    map[string]lookup.Map // maps of the user's own: one folded key form, cached
 	set    lookup.Set
+
+	srs     *srsService // nil without an srsd block, and where it is not ours
+	clients []io.Closer // of other daemons
 }
 
 // assemble makes the maps of c. Tables of before are kept if their blocks did
@@ -69,27 +90,42 @@ func assemble(ctx context.Context, c *config.Config, w *works, before *assembly)
 	if err := readMainCF(ctx, &c.Postfix); err != nil {
 		return nil, err
 	}
-	a.warnTables(c.Postfix.MyDestination)
-	if err := a.openTables(before); err != nil {
+	open := a.openLookups
+	if w.role.name == "srsd" {
+		open = a.askLookups
+	}
+	if err := open(before); err != nil {
 		return nil, err
 	}
-	a.set = a.builtInSet()
-	var problems []error
-	for name, m := range c.Maps {
-		if err := a.openRaw(name, m); err != nil {
-			problems = append(problems, err)
-		}
-	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, err
-	}
-	for name, m := range c.Maps {
-		a.set[name] = a.searched(name, m)
+	if err := a.openSRS(before); err != nil {
+		return nil, errors.Join(err, a.retire(before))
 	}
 	for name := range a.set {
 		w.lookups.Map(name)
 	}
 	return a, nil
+}
+
+// openLookups opens the tables and every map.
+func (a *assembly) openLookups(before *assembly) error {
+	a.warnTables(a.config.Postfix.MyDestination)
+	if err := a.openTables(before); err != nil {
+		return err
+	}
+	a.set = a.builtInSet()
+	var problems []error
+	for name, m := range a.config.Maps {
+		if err := a.openRaw(name, m); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	for name, m := range a.config.Maps {
+		a.set[name] = a.searched(name, m)
+	}
+	return nil
 }
 
 // warnTables says which entries of mydestination are not looked into.
@@ -222,6 +258,9 @@ func (a *assembly) start(ctx context.Context) {
 	if a.tables != nil {
 		a.tables.start(ctx)
 	}
+	if a.srs != nil {
+		a.works.ring.Store(a.srs.engine.Ring)
+	}
 }
 
 // ready is nil if Postfix's questions can be answered.
@@ -241,5 +280,9 @@ func (a *assembly) retire(after *assembly) error {
 	if a.tables != nil && (after == nil || after.tables == nil || after.tables.keeper != a.tables.keeper) {
 		a.tables.stop()
 	}
-	return a.works.pools.Keep(keep...)
+	errs := []error{a.works.pools.Keep(keep...), a.retireSRS(after)}
+	for _, client := range a.clients {
+		errs = append(errs, client.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -46,6 +46,9 @@ func (s *service) open(c *config.Config) (map[string]*door, error) {
 			o.add("tcptable "+t.Map+" "+t.Listen.At, t.Listen, s.tcptableServer(c, t.Map))
 		}
 	}
+	if s.role.serves("srsd") && c.SRSD != nil {
+		o.addSRS(c)
+	}
 	if len(o.doors) == 0 && len(o.errs) == 0 {
 		return nil, errNothing(s.role)
 	}

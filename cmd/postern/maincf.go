@@ -20,6 +20,13 @@ func readMainCF(ctx context.Context, p *config.Postfix) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	if p.MyHostname == "" {
+		name, err := postconf(ctx, p.ConfigDirectory, "myhostname")
+		if err != nil {
+			return err
+		}
+		p.MyHostname = name
+	}
 	if p.MyOrigin == "" {
 		origin, err := postconf(ctx, p.ConfigDirectory, "myorigin")
 		if err != nil {

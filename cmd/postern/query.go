@@ -66,7 +66,10 @@ func query(ctx context.Context, out io.Writer, path string, explained bool, name
 // queryAlone opens the maps as a daemon would, and asks.
 func queryAlone(ctx context.Context, c *config.Config, name, key string) (explanation, error) {
 	c.StateDir = "" // the daemon's disk copies are its own
-	w := newWorks(c, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	w, err := newWorks(role{name: "serve", command: true}, c, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return explanation{}, err
+	}
 	defer w.pools.Close()
 	a, err := assemble(ctx, c, w, nil)
 	if err != nil {

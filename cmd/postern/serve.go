@@ -17,21 +17,35 @@ import (
 type role struct {
 	name    string // of its control socket
 	metrics string // where its metrics are by default
+	command bool   // no daemon: a map that cannot be opened answers with the reason
 }
 
 // serves reports whether the role runs a daemon.
 func (r role) serves(daemon string) bool { return r.name == "serve" || r.name == daemon }
 
+// listeners are the keys of the configuration that give the role work.
+func (r role) listeners() string {
+	switch r.name {
+	case "socketmap":
+		return "socketmap.listen"
+	case "tcptable":
+		return "tcptable"
+	case "srsd":
+		return "an srsd block with forward and reverse, socketmap or milter"
+	}
+	return "socketmap.listen, tcptable or srsd"
+}
+
 func newServe() *cobra.Command {
-	return newDaemon(role{"serve", "inet:127.0.0.1:9725"}, "Run every daemon that the configuration names, in one process")
+	return newDaemon(role{name: "serve", metrics: "inet:127.0.0.1:9725"}, "Run every daemon that the configuration names, in one process")
 }
 
 func newSocketmap() *cobra.Command {
-	return newDaemon(role{"socketmap", "inet:127.0.0.1:9726"}, "Run the socketmap daemon alone")
+	return newDaemon(role{name: "socketmap", metrics: "inet:127.0.0.1:9726"}, "Run the socketmap daemon alone")
 }
 
 func newTCPTable() *cobra.Command {
-	return newDaemon(role{"tcptable", "inet:127.0.0.1:9727"}, "Run the tcp_table daemon alone")
+	return newDaemon(role{name: "tcptable", metrics: "inet:127.0.0.1:9727"}, "Run the tcp_table daemon alone")
 }
 
 // newDaemon is the command of one role.
@@ -84,9 +98,6 @@ func logLevel(name string) slog.Level {
 // later names the blocks of c whose daemons are not part of this version.
 func later(c *config.Config) []string {
 	var blocks []string
-	if c.SRSD != nil {
-		blocks = append(blocks, "srsd")
-	}
 	if c.Policyd != nil {
 		blocks = append(blocks, "policyd")
 	}

@@ -49,9 +49,13 @@ func newService(ctx context.Context, r role, path string, c *config.Config, log 
 	prefixed := prometheus.WrapRegistererWithPrefix("postern_", registry)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registerBuildInfo(prefixed)
+	works, err := newWorks(r, c, prefixed, log)
+	if err != nil {
+		return nil, err
+	}
 	s := &service{
 		role: r, path: path, log: log, level: level, registry: registry,
-		works:   newWorks(c, prefixed, log),
+		works:   works,
 		process: daemon.NewMetrics(prefixed),
 		conns:   serve.NewMetrics(prefixed),
 		sockets: daemon.Inherit(),
@@ -166,5 +170,5 @@ func registerBuildInfo(reg prometheus.Registerer) {
 
 // errNothing is a configuration without any work for this daemon.
 func errNothing(r role) error {
-	return fmt.Errorf("nothing to serve: the configuration has no listener for %s: add socketmap.listen or tcptable", r.name)
+	return fmt.Errorf("nothing to serve: the configuration has no listener for %s: add %s", r.name, r.listeners())
 }

@@ -108,6 +108,7 @@ type TCPTable struct {
 // from which postconf(1) reads the values, or the values.
 type Postfix struct {
 	ConfigDirectory string   `yaml:"config_directory"`
+	MyHostname      string   `yaml:"myhostname"` // local to SRS
 	MyOrigin        string   `yaml:"myorigin"`
 	MyDestination   []string `yaml:"mydestination"`
 	Propagate       []string `yaml:"propagate_unmatched_extensions"`

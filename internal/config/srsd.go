@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"fmt"
 	"net/url"
 	"strings"
 )
@@ -13,11 +15,28 @@ type SRSD struct {
 	Reverse      Listener `yaml:"reverse"`
 	Socketmap    Listener `yaml:"socketmap"` // maps forward and reverse, as PostSRSd 2.x
 	Milter       Listener `yaml:"milter"`
-	LocalDomains []string `yaml:"local_domains"` // added to the active rows of table domain
-	Store        string   `yaml:"store"`         // sqlite:PATH or redis://HOST:PORT/DB, for senders too long to embed
-	Separator    string   `yaml:"separator"`     // = + -
-	Alphabet     string   `yaml:"alphabet"`      // of the hashes written: base64 (+ /) or base64url (- _)
+	LocalDomains []string `yaml:"local_domains"` // whose senders stay as they are; .DOMAIN is all below it
+
+	// HostedDomains says whether the active rows of table domain are local as
+	// well (local) or not (rewrite).
+	HostedDomains string `yaml:"hosted_domains"`
+
+	Store       string `yaml:"store"`        // sqlite:PATH or redis://HOST:PORT/DB, for senders too long to embed
+	Separator   string `yaml:"separator"`    // = + -
+	Alphabet    string `yaml:"alphabet"`     // of the hashes written: base64 (+ /) or base64url (- _)
+	HashLength  int    `yaml:"hash_length"`  // characters written
+	HashMinimum int    `yaml:"hash_minimum"` // characters asked for
+
+	// Bounces says who may send to an SRS address: the null sender (null) or
+	// all (any).
+	Bounces string `yaml:"bounces"`
 }
+
+// LocalHosted reports whether hosted domains are local to SRS.
+func (s *SRSD) LocalHosted() bool { return s.HostedDomains == "local" }
+
+// AnyBounces reports whether mail with a sender may go to an SRS address.
+func (s *SRSD) AnyBounces() bool { return s.Bounces == "any" }
 
 func (v *validator) srsd(s *SRSD) {
 	for name, l := range map[string]Listener{
@@ -38,9 +57,33 @@ func (v *validator) srsd(s *SRSD) {
 	if s.Separator != "" && s.Separator != "=" && s.Separator != "+" && s.Separator != "-" {
 		v.fail("$.srsd.separator", "%q is no separator: write one of = + -", s.Separator)
 	}
+	if s.SecretsFile == "" {
+		v.fail("$.srsd", "srsd needs a secrets_file: `postern srs rotate` makes one")
+	}
 	v.word("$.srsd.alphabet", "alphabet", s.Alphabet, []string{"base64", "base64url"})
+	v.word("$.srsd.hosted_domains", "hosted_domains", s.HostedDomains, []string{"rewrite", "local"})
+	v.word("$.srsd.bounces", "bounces", s.Bounces, []string{"null", "any"})
+	v.hashes(s)
+	for i, d := range s.LocalDomains {
+		if strings.ContainsAny(d, "$@ \t") || strings.Trim(d, ".") == "" {
+			v.fail(fmt.Sprintf("$.srsd.local_domains[%d]", i), "%q is no domain: write example.org, or .example.org for all below it", d)
+		}
+	}
 	if path, ok := strings.CutPrefix(s.Store, "sqlite:"); s.Store != "" && (!ok || path == "") && !isRedisURL(s.Store) {
 		v.fail("$.srsd.store", "%q is no store: write sqlite:PATH or redis://HOST:PORT/DB", s.Store)
+	}
+}
+
+// hashes checks the lengths of signatures, as PostSRSd 2.x does.
+func (v *validator) hashes(s *SRSD) {
+	const longest = 20
+	for name, n := range map[string]int{"hash_length": s.HashLength, "hash_minimum": s.HashMinimum} {
+		if n < 0 || n > longest {
+			v.fail("$.srsd."+name, "%d is out of range: a signature has 1 to %d characters, 4 by default", n, longest)
+		}
+	}
+	if written := cmp.Or(s.HashLength, 4); s.HashMinimum > written {
+		v.fail("$.srsd.hash_minimum", "%d is more than hash_length (%d): no address would ever verify", s.HashMinimum, written)
 	}
 }
 

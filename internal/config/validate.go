@@ -10,6 +10,7 @@ import (
 
 	"postern/internal/keysearch"
 	"postern/internal/maps"
+	"postern/srsd"
 )
 
 // validator collects every complaint about one file.
@@ -156,7 +157,7 @@ func (v *validator) oneMap(c *Config, name string, m Map) {
 	if strings.ContainsAny(name, ": \t") || name == "" {
 		v.fail(path, "map name %q: Postfix cannot ask for a name with a colon or a blank in it", name)
 	}
-	if maps.IsBuiltIn(name) {
+	if isBuiltIn(name) {
 		v.fail(path, "%q is a built-in map: choose another name", name)
 	}
 	given := 0
@@ -197,12 +198,15 @@ func reaches(c *Config, from, to string, depth int) bool {
 	return slices.ContainsFunc(c.Maps[from].Of, func(m string) bool { return reaches(c, m, to, depth-1) })
 }
 
+// isBuiltIn reports a name that is taken.
+func isBuiltIn(name string) bool { return maps.IsBuiltIn(name) || srsd.IsMap(name) }
+
 // mapName demands a map that exists.
 func (v *validator) mapName(path string, c *Config, name string) {
-	if _, own := c.Maps[name]; own || maps.IsBuiltIn(name) {
+	if _, own := c.Maps[name]; own || isBuiltIn(name) {
 		return
 	}
-	known := maps.Names()
+	known := append(maps.Names(), srsd.MapNames()...)
 	for own := range c.Maps {
 		known = append(known, own)
 	}

@@ -1,0 +1,113 @@
+package srsd
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"postern/internal/lookup"
+	"postern/srsd/srs"
+)
+
+// Texts of PostSRSd 1.x, its spelling included.
+const (
+	textExcluded  = "Domain excluded py policy"
+	textRewritten = "Already rewritten"
+)
+
+// Classic answers as PostSRSd 1.x.
+type Classic struct {
+	*Engine
+
+	// Excluded domains (SRS_EXCLUDE_DOMAINS) are compared with the end of the
+	// whole address: one with a leading dot with all that ends so, any other
+	// with what is behind an @.
+	Excluded []string
+
+	Always bool // rewrite senders of the SRS domain, too (-A)
+}
+
+// Forward is the map of the forward port.
+func (c Classic) Forward() lookup.Map {
+	excluded := make([]string, len(c.Excluded))
+	for i, domain := range c.Excluded {
+		excluded[i] = foldASCII(domain)
+	}
+	c.Excluded = excluded
+	return lookup.Func(c.forward)
+}
+
+// Reverse is the map of the reverse port.
+func (c Classic) Reverse() lookup.Map { return reverser{c.Engine} }
+
+func (c Classic) forward(ctx context.Context, key string) (string, bool, error) {
+	if c.excludes(key) {
+		return c.leave(resultLocal, textExcluded)
+	}
+	if _, err := c.restore(ctx, key); err == nil {
+		return c.leave(resultSRS, textRewritten)
+	} else if _, known := reason(err); !known && !errors.Is(err, noDatabase) {
+		return "", false, c.Metrics.fail(forward, err)
+	}
+	_, domain, found := strings.Cut(key, "@")
+	switch {
+	case !found:
+		return c.leave(resultMalformed, string(srs.NoAt))
+	case !c.Always && strings.EqualFold(domain, c.Domain):
+		c.Metrics.count(forward, resultLocal)
+		return key, true, nil
+	}
+	if local, err := c.stays(ctx, domain); err != nil {
+		return "", false, c.Metrics.fail(forward, err)
+	} else if local {
+		return c.leave(resultLocal, textLocal)
+	}
+	rewritten, err := c.rewrite(ctx, key)
+	if err == nil {
+		c.Metrics.count(forward, resultOK)
+		return rewritten, true, nil
+	}
+	if text, ok := reason(err); ok {
+		return c.leave(resultOf(err), text)
+	}
+	return "", false, c.Metrics.fail(forward, err)
+}
+
+// stays reports local domains other than the SRS domain, which 1.x has not.
+func (c Classic) stays(ctx context.Context, domain string) (bool, error) {
+	if c.Always || c.Local == nil && c.Hosted == nil || strings.EqualFold(domain, c.Domain) {
+		return false, nil
+	}
+	return c.local(ctx, domain)
+}
+
+// excludes reports an address that ends in an excluded domain.
+func (c Classic) excludes(address string) bool {
+	if len(c.Excluded) == 0 {
+		return false
+	}
+	folded := foldASCII(address)
+	for _, domain := range c.Excluded {
+		before, ends := strings.CutSuffix(folded, domain)
+		if ends && before != "" && (strings.HasPrefix(domain, ".") || strings.HasSuffix(before, "@")) {
+			return true
+		}
+	}
+	return false
+}
+
+// leave says why a sender is left as it is.
+func (c Classic) leave(result, text string) (string, bool, error) {
+	c.Metrics.count(forward, result)
+	return text, false, nil
+}
+
+// foldASCII lowers A to Z and nothing else, as C does without a locale.
+func foldASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
