@@ -18,14 +18,18 @@ func malformed(format string, args ...any) error {
 
 // readLine reads a line of at most limit bytes with its LF and gives it
 // without. What it gives is valid until the next read. It gives io.EOF where
-// there is no line, io.ErrUnexpectedEOF where one breaks off.
+// there is no line, and what there is with io.ErrUnexpectedEOF where one breaks
+// off.
 func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 	if r.Size() < limit {
 		return collectLine(r, limit)
 	}
 	for seen := 0; seen < limit; {
-		if _, err := r.Peek(seen + 1); err != nil {
-			return nil, midway(err, seen)
+		if part, err := r.Peek(seen + 1); err != nil {
+			if err == io.EOF {
+				_, _ = r.Discard(len(part)) // it is given, so it is read
+			}
+			return part, midway(err, seen)
 		}
 		b, _ := r.Peek(min(r.Buffered(), limit))
 		if end := bytes.IndexByte(b[seen:], '\n'); end >= 0 {
@@ -50,7 +54,7 @@ func collectLine(r *bufio.Reader, limit int) ([]byte, error) {
 		case err == nil:
 			return line[:len(line)-1], nil
 		case err != bufio.ErrBufferFull:
-			return nil, midway(err, len(line))
+			return line, midway(err, len(line))
 		case len(line) == limit:
 			return nil, tooLong(limit)
 		}
@@ -68,12 +72,16 @@ func midway(err error, seen int) error {
 	return err
 }
 
+func notGet(line []byte) error {
+	return malformed(`a request is "get KEY", this begins with %.32q`, line)
+}
+
 // parseRequest gives the key of a request line.
 func parseRequest(line []byte) (string, error) {
 	line = bytes.TrimSuffix(line, []byte{'\r'})
 	quoted, ok := bytes.CutPrefix(line, []byte("get "))
 	if !ok {
-		return "", malformed(`a request is "get KEY", this begins with %.32q`, line)
+		return "", notGet(line)
 	}
 	for _, c := range quoted {
 		if c < ' ' || c == 0x7f {

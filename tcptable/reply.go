@@ -29,8 +29,8 @@ const lastWord = "400 the map did not answer within its time\n"
 type outcome struct{ code, text, result string }
 
 // judge turns the answer of a map into a reply, such that Postfix understands
-// what the map meant.
-func judge(value string, found bool, err error, limit int) outcome {
+// what the map meant. A raw value need not be UTF-8.
+func judge(value string, found bool, err error, limit int, raw bool) outcome {
 	switch {
 	case err != nil:
 		return outcome{codeTrouble, turn.Reason(err.Error()), trouble(err)}
@@ -40,7 +40,7 @@ func judge(value string, found bool, err error, limit int) outcome {
 		return outcome{codeNotFound, noReason, lookup.ResultNotFound}
 	case strings.IndexByte(value, 0) >= 0:
 		return outcome{codeTrouble, "value contains a NUL", lookup.ResultPerm}
-	case !utf8.ValidString(value):
+	case !raw && !utf8.ValidString(value):
 		return outcome{codeTrouble, "value is not valid UTF-8", lookup.ResultPerm}
 	}
 	if n := lineLen(value); n > limit {

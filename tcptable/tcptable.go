@@ -36,6 +36,14 @@
 // client that means one sends %0D. Other control characters that are not quoted
 // make the request malformed.
 //
+// # Peers of another server
+//
+// What the handler says to a malformed request, the case of its hexadecimal
+// digits, its limits and how strictly it reads (see [Dialect]) are values, so
+// that it can take the place of another server and nobody notices.
+//
+// # Time
+//
 // Time on the wire is the business of whoever owns the connection. Postfix
 // waits 100 s for each read and write and never closes an idle connection. If
 // it finds one closed, it sleeps a second and tries again, up to ten times: a
@@ -82,6 +90,10 @@ type Handler struct {
 	// LowerHex quotes with a to f instead of A to F. Postfix reads both.
 	LowerHex bool
 
+	// Dialect is for peers of another server. Like Malformed and LowerHex it
+	// changes nothing unless it is set.
+	Dialect Dialect
+
 	// Timeout for the map to answer, 0 for none. Beyond it the reply is 400.
 	// It should be well under the 100 s that Postfix waits.
 	Timeout time.Duration
@@ -100,11 +112,7 @@ type Handler struct {
 // io.ErrUnexpectedEOF in the middle of a request, ErrMalformed after a request
 // that was refused, turn.ErrLate after a map that ignored its deadline.
 func (h *Handler) ServeRequest(ctx context.Context, r *bufio.Reader, w *bufio.Writer) error {
-	line, err := readLine(r, h.Limits.request())
-	var key string
-	if err == nil {
-		key, err = parseRequest(line)
-	}
+	key, err := h.readKey(r)
 	switch {
 	case errors.Is(err, ErrMalformed):
 		return h.refuse(w, err)
@@ -134,7 +142,7 @@ func (h *Handler) answer(ctx context.Context, w *bufio.Writer, key string) error
 	if errors.Is(err, turn.ErrLate) {
 		return err
 	}
-	o := judge(value, found, err, h.Limits.reply())
+	o := judge(value, found, err, h.Limits.reply(), h.Dialect.RawValues)
 	if o.code != codeFound && found && value != "" && err == nil {
 		h.complain(key, o.text)
 	}
