@@ -20,7 +20,8 @@ func isSeparator(c byte) bool {
 	return c == '=' || c == '+' || c == '-'
 }
 
-// hasTag reports whether address begins with tag, in any case.
+// hasTag reports whether address begins with tag, in any case. (The one other
+// letter that EqualFold takes for an S has two octets: too long to fit.)
 func hasTag(address, tag string) bool {
 	return len(address) >= len(tag) && strings.EqualFold(address[:len(tag)], tag)
 }

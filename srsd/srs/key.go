@@ -57,8 +57,9 @@ func (keys Keys) signing() *Key {
 	return keys[0]
 }
 
-// verify reports whether one of the keys made given, a prefix of the hash of
-// fields in either alphabet and any case. given has at most hashMax octets.
+// verify returns nil if given, of at most hashMax octets, is how the hash of
+// fields by one of the keys begins, in either alphabet and any case; BadHash if
+// it is not, and NoSecrets if there is no key to tell by.
 func (keys Keys) verify(given string, fields ...string) error {
 	var got, want [hashMax]byte
 	for i := range len(given) {
@@ -71,8 +72,8 @@ func (keys Keys) verify(given string, fields ...string) error {
 		}
 		usable = true
 		k.sign(&want, Base64URL, fields...)
-		// In this alphabet, the bit is the whole difference of case; no
-		// branch and no table depends on the secret hash.
+		// As foldHash does for what is in this alphabet, but with no
+		// branch that depends on the secret.
 		for i := range want {
 			want[i] |= caseBit
 		}

@@ -16,7 +16,7 @@ const (
 )
 
 // Options say how addresses are written and read. But for Domain, the zero
-// value is what PostSRSd 2.x does by default.
+// value is what PostSRSd 2.x does by default, but for the bound of MaxLength.
 type Options struct {
 	// Domain is what stands behind the @ of a rewritten address. A leading
 	// dot is removed. It has letters, digits, "-", "_" and ".", octets
@@ -47,12 +47,12 @@ type Options struct {
 	// takes up to 512 and, as it adds to them freely, needs 1023 here too.
 	MaxLength int
 
-	// Strict has Forward refuse, with NotEmbeddable, an address that Reverse
-	// could not give back, or whose quotes, blanks or control characters
-	// would make the new local part invalid; and it takes a local part that
-	// is nothing but a tag ("srs1@example.org") for the plain user that it
-	// is. PostSRSd makes addresses of the former that nobody can answer, and
-	// takes the latter for an SRS address (see Known limits above).
+	// Strict has Forward refuse, with NotEmbeddable, what could not be given
+	// back: "=" or "@" in the domain, and characters that stand in a local
+	// part only with quotes (RFC 5321, section 4.1.2), quotes and the
+	// brackets of address literals among them. And a local part that is
+	// just a tag (srs1@example.org) is the plain user that it looks like.
+	// PostSRSd does otherwise: see the package's Known limits.
 	Strict bool
 }
 

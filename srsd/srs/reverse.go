@@ -10,7 +10,9 @@ import (
 // SRS1 address. The domain of the address is not looked at and may be missing:
 // whether it is ours is for the caller to say. Errors are of type Error.
 //
-// The checks come in PostSRSd's order: syntax, time stamp, hash.
+// The checks come in PostSRSd's order: syntax, time stamp, hash. Where there is
+// no key, NoSecrets stands for PostSRSd's BadHash, as not knowing is trouble of
+// ours and no fault of the address.
 func (r *Rewriter) Reverse(keys Keys, now time.Time, address string) (string, error) {
 	if !IsSRS(address) {
 		return "", NotSRS
