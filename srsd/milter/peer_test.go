@@ -154,7 +154,7 @@ func (p *peer) want(replies ...string) {
 }
 
 // patience is more than any answer takes.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // wantClosed wants the end without a word.
 func (p *peer) wantClosed() {
