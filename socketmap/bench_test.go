@@ -30,6 +30,19 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
+// BenchmarkDialect is one request of a neighbour without a wire.
+func BenchmarkDialect(b *testing.B) {
+	h := postsrsd2(constantSet()())
+	h.Timeout, h.Observer = time.Minute, nothing{}
+	r, w := endless(frame("aliases user@example.com")), bufio.NewWriter(io.Discard)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := h.ServeRequest(b.Context(), r, w); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkSocket sets the handler beside the least that a server of the same
 // framing can do, over the same sockets.
 func BenchmarkSocket(b *testing.B) {

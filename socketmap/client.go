@@ -83,7 +83,7 @@ func (c *Client) ask(ctx context.Context, key string) (value string, found bool,
 	var reply string
 	err = c.pool.Do(ctx, func(r *bufio.Reader, w *bufio.Writer) (err error) {
 		if err = writeRequest(w, c.name, key); err == nil {
-			reply, err = readNetstring(r, c.options.Limits.reply())
+			reply, err = readNetstring(r, c.options.Limits.reply(), false)
 		}
 		return err
 	})

@@ -17,8 +17,9 @@ func malformed(format string, args ...any) error {
 
 // readNetstring reads one netstring with a payload of at most limit bytes. It
 // gives io.EOF where there is none, io.ErrUnexpectedEOF where one breaks off.
-func readNetstring(r *bufio.Reader, limit int) (string, error) {
-	n, err := readLength(r, limit)
+// If padded, the length may have leading zeros or, for zero, no digits.
+func readNetstring(r *bufio.Reader, limit int, padded bool) (string, error) {
+	n, err := readLength(r, limit, padded)
 	if err != nil {
 		return "", err
 	}
@@ -30,7 +31,7 @@ func readNetstring(r *bufio.Reader, limit int) (string, error) {
 
 // readLength reads the digits and the colon. It stops at the first digit that
 // takes the length past limit, however many may follow.
-func readLength(r *bufio.Reader, limit int) (int, error) {
+func readLength(r *bufio.Reader, limit int, padded bool) (int, error) {
 	n := 0
 	for digits := 0; ; digits++ {
 		c, err := r.ReadByte()
@@ -39,11 +40,11 @@ func readLength(r *bufio.Reader, limit int) (int, error) {
 			return 0, io.ErrUnexpectedEOF
 		case err != nil:
 			return 0, err
-		case c == ':' && digits > 0:
+		case c == ':' && (digits > 0 || padded):
 			return n, nil
 		case c < '0' || c > '9':
 			return 0, malformed("netstring length: a digit is expected, not %q", c)
-		case n == 0 && digits > 0:
+		case n == 0 && digits > 0 && !padded:
 			return 0, malformed("netstring length: leading zero")
 		}
 		n = 10*n + int(c-'0')

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -37,7 +38,35 @@ func TestReadNetstring(t *testing.T) {
 	} {
 		t.Run(c.in, func(t *testing.T) {
 			r := bufio.NewReaderSize(strings.NewReader(c.in), 32) // a payload of 40 does not fit
-			got, err := readNetstring(r, 40)
+			got, err := readNetstring(r, 40, false)
+			if got != c.want || !errors.Is(err, c.err) {
+				t.Errorf("got %q, %v; want %q, %v", got, err, c.want, c.err)
+			}
+		})
+	}
+}
+
+func TestReadPaddedNetstring(t *testing.T) {
+	for _, c := range []struct {
+		in, want string
+		err      error
+	}{
+		{"0:,", "", nil},
+		{"3:abc,", "abc", nil},
+		{":,", "", nil},
+		{"00:,", "", nil},
+		{"003:abc,", "abc", nil},
+		{strings.Repeat("0", 5000) + "40:" + strings.Repeat("x", 40) + ",", strings.Repeat("x", 40), nil},
+		{"0041:", "", ErrMalformed},
+		{":a", "", ErrMalformed},
+		{"-1:,", "", ErrMalformed},
+		{"0x3:abc,", "", ErrMalformed},
+		{"", "", io.EOF},
+		{"00", "", io.ErrUnexpectedEOF},
+		{":", "", io.ErrUnexpectedEOF},
+	} {
+		t.Run(fmt.Sprintf("%.40q", c.in), func(t *testing.T) {
+			got, err := readNetstring(bufio.NewReaderSize(strings.NewReader(c.in), 32), 40, true)
 			if got != c.want || !errors.Is(err, c.err) {
 				t.Errorf("got %q, %v; want %q, %v", got, err, c.want, c.err)
 			}
@@ -49,7 +78,7 @@ func TestReadNetstring(t *testing.T) {
 // takes the length past the limit.
 func TestLengthIsRefusedBeforeTheRestIsRead(t *testing.T) {
 	r := bufio.NewReader(strings.NewReader("4000000000:"))
-	if _, err := readNetstring(r, 100); !errors.Is(err, ErrMalformed) {
+	if _, err := readNetstring(r, 100, false); !errors.Is(err, ErrMalformed) {
 		t.Fatal(err)
 	}
 	if rest, _ := io.ReadAll(r); string(rest) != "0000000:" {
@@ -58,7 +87,7 @@ func TestLengthIsRefusedBeforeTheRestIsRead(t *testing.T) {
 }
 
 func TestLastWordParses(t *testing.T) {
-	reply, err := readNetstring(bufio.NewReader(strings.NewReader(lastWord)), 1000)
+	reply, err := readNetstring(bufio.NewReader(strings.NewReader(lastWord)), 1000, false)
 	if err != nil || !strings.HasPrefix(reply, "TIMEOUT ") {
 		t.Errorf("%q, %v", reply, err)
 	}
@@ -70,8 +99,8 @@ func FuzzNetstring(f *testing.F) {
 	}
 	const limit = 64
 	f.Fuzz(func(t *testing.T, in []byte) {
-		small, err := readNetstring(bufio.NewReaderSize(bytes.NewReader(in), 16), limit)
-		large, errLarge := readNetstring(bufio.NewReader(bytes.NewReader(in)), limit)
+		small, err := readNetstring(bufio.NewReaderSize(bytes.NewReader(in), 16), limit, false)
+		large, errLarge := readNetstring(bufio.NewReader(bytes.NewReader(in)), limit, false)
 		if small != large || (err == nil) != (errLarge == nil) {
 			t.Fatalf("small buffer %q, %v; large buffer %q, %v", small, err, large, errLarge)
 		}

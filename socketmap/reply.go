@@ -43,8 +43,8 @@ func (s status) result() string {
 }
 
 // outcome turns the answer of a map into a status and its text, such that
-// Postfix understands what the map meant.
-func outcome(value string, found bool, err error, limit int) (status, string) {
+// Postfix understands what the map meant. A raw value need not be UTF-8.
+func outcome(value string, found bool, err error, limit int, raw bool) (status, string) {
 	switch {
 	case err != nil:
 		return trouble(err), turn.Reason(err.Error())
@@ -56,7 +56,7 @@ func outcome(value string, found bool, err error, limit int) (status, string) {
 		return statusTemp, fmt.Sprintf("value of %d bytes is over the reply limit of %d", len(value), limit)
 	case strings.IndexByte(value, 0) >= 0:
 		return statusPerm, "value contains a NUL"
-	case !utf8.ValidString(value):
+	case !raw && !utf8.ValidString(value):
 		return statusPerm, "value is not valid UTF-8"
 	}
 	return statusOK, value

@@ -41,6 +41,14 @@
 // request cannot be found in the stream. A key that is too long in a request
 // that is not is answered with PERM and the connection stays.
 //
+// # Peers of another server
+//
+// The sentences behind PERM, the limits and how strictly the handler reads (see
+// [Dialect]) are values, so that it can take the place of another server and
+// nobody notices.
+//
+// # Time
+//
 // Time on the wire is the business of whoever owns the connection. Postfix
 // waits 100 s for each read and each write, closes an idle connection after 10 s
 // and any after 100 s, both only when it is back in its event loop.
@@ -63,7 +71,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
 	"postern/internal/lookup"
@@ -84,6 +91,10 @@ type Handler struct {
 	// that expects those of another server.
 	Words Words
 
+	// Dialect is for peers of another server. Like Words it changes nothing
+	// unless it is set.
+	Dialect Dialect
+
 	// Timeout for a map to answer, 0 for none. Beyond it the reply is TIMEOUT.
 	// It should be well under the 100 s that Postfix waits.
 	Timeout time.Duration
@@ -102,9 +113,10 @@ type Handler struct {
 // io.ErrUnexpectedEOF in the middle of a request, ErrMalformed after a request
 // that was refused, turn.ErrLate after a map that ignored its deadline.
 func (h *Handler) ServeRequest(ctx context.Context, r *bufio.Reader, w *bufio.Writer) error {
-	request, err := readNetstring(r, h.Limits.request())
-	if err == nil && strings.IndexByte(request, ' ') < 0 {
-		err = malformed("no space between the name of a map and a key")
+	request, err := readNetstring(r, h.Limits.request(), h.Dialect.CStrings)
+	var name, rest string
+	if err == nil {
+		name, rest, err = h.Dialect.split(request)
 	}
 	switch {
 	case errors.Is(err, ErrMalformed):
@@ -112,8 +124,7 @@ func (h *Handler) ServeRequest(ctx context.Context, r *bufio.Reader, w *bufio.Wr
 	case err != nil:
 		return err
 	}
-	name, key, _ := strings.Cut(request, " ")
-	return h.answer(ctx, w, name, key)
+	return h.answer(ctx, w, name, rest)
 }
 
 // refuse is the last reply of a connection that cannot go on.
@@ -126,19 +137,16 @@ func (h *Handler) refuse(w *bufio.Writer, err error) error {
 	return errors.Join(err, writeReply(w, statusPerm, text))
 }
 
-// answer asks the map of that name, if there is one, and replies.
-func (h *Handler) answer(ctx context.Context, w *bufio.Writer, name, key string) error {
+// answer asks the map of that name, if there is one, for the key in what
+// followed the name, and replies.
+func (h *Handler) answer(ctx context.Context, w *bufio.Writer, name, rest string) error {
 	start := time.Now()
 	set := h.Maps()
 	m, known := set[name]
-	if !known {
-		h.observe(lookup.UnknownMap, statusPerm.result(), start)
-		return writeReply(w, statusPerm, h.Words.unknownMap(name, set))
+	if long := len(rest) > h.Limits.key(); long || !known {
+		return h.object(w, name, set, long && (known || h.Dialect.LengthFirst), start)
 	}
-	if len(key) > h.Limits.key() {
-		h.observe(name, statusPerm.result(), start)
-		return writeReply(w, statusPerm, h.Words.longKey(h.Limits.key()))
-	}
+	key := h.Dialect.key(rest)
 	value, found, err := h.guard.Lookup(ctx, &turn.Question{
 		Map: m, Name: name, Key: key, Start: start, Timeout: h.Timeout,
 		Writer: w, LastWord: lastWord, Observer: h.Observer, Log: h.Log,
@@ -146,12 +154,26 @@ func (h *Handler) answer(ctx context.Context, w *bufio.Writer, name, key string)
 	if errors.Is(err, turn.ErrLate) {
 		return err
 	}
-	s, text := outcome(value, found, err, h.Limits.reply())
+	s, text := outcome(value, found, err, h.Limits.reply(), h.Dialect.RawValues)
 	if s != statusOK && found && value != "" && err == nil {
 		h.complain(name, key, text)
 	}
 	h.observe(name, s.result(), start)
 	return writeReply(w, s, text)
+}
+
+// object says what is wrong with a request that is well-formed: the length of
+// its key, or the name of its map.
+func (h *Handler) object(w *bufio.Writer, name string, set lookup.Set, long bool, start time.Time) error {
+	label, text := lookup.UnknownMap, h.Words.longKey(h.Limits.key())
+	if _, known := set[name]; known {
+		label = name
+	}
+	if !long {
+		text = h.Words.unknownMap(name, set)
+	}
+	h.observe(label, statusPerm.result(), start)
+	return writeReply(w, statusPerm, text)
 }
 
 // complain tells a human about a value that no protocol can carry.
