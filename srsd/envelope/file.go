@@ -3,18 +3,16 @@ package envelope
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"modernc.org/sqlite" // registers the driver "sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
 // schema is PostSRSd's, so that either program can go on with the other's file.
@@ -24,16 +22,18 @@ CREATE INDEX IF NOT EXISTS ltidx ON kv (lt)`
 
 // file is an SQLite database of senders.
 type file struct {
-	path     string
-	options  Options
-	db       *sqlx.DB
-	prepared atomic.Bool
-	writing  chan struct{} // one writer at a time in this process
-
-	// Of the writer:
+	path    string
+	options Options
 	entries *atomic.Int64
-	counted bool
-	refused time.Time // when the store was last found full
+
+	mu       sync.RWMutex // held for reading by whoever uses db
+	db       *sqlx.DB
+	isReady  bool
+	identity os.FileInfo // of the file that was last ready
+
+	writing chan struct{} // one writer at a time in this process; it owns:
+	counted bool          // entries was counted in this file
+	refused time.Time     // when the store was last found full
 }
 
 // openFile makes what is missing. Trouble that passes is left to the operations.
@@ -42,26 +42,28 @@ func openFile(ctx context.Context, path string, o Options, entries *atomic.Int64
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqlx.Open("sqlite", dataSource(absolute))
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(4)
-	db.SetMaxIdleConns(4)
-	f := &file{path: absolute, options: o, db: db, entries: entries, writing: make(chan struct{}, 1)}
+	f := &file{path: absolute, options: o, entries: entries, writing: make(chan struct{}, 1)}
 	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	if err := f.prepare(limited); err != nil {
-		if !passes(err) {
-			return nil, errors.Join(f.explain(err), db.Close())
-		}
+	switch err := f.ready(limited); {
+	case err != nil && passes(err):
 		o.Log.Warn("envelope store: not ready yet, mail that needs it is deferred until it is", "file", absolute, "error", cause(err))
-		return f, nil
-	}
-	if o.Exact {
-		f.sweepAtStart(ctx)
+	case err != nil:
+		return nil, errors.Join(explain(absolute, err), f.close())
+	default:
+		f.warnOfReaders()
+		if o.Exact {
+			f.sweepAtStart(ctx)
+		}
 	}
 	return f, nil
+}
+
+// warnOfReaders speaks up for the senders in a file that PostSRSd has made.
+func (f *file) warnOfReaders() {
+	if mode := f.identity.Mode().Perm(); mode&0o007 != 0 {
+		f.options.Log.Warn("envelope store: every user of this host can read the file: chmod 600", "file", f.path, "mode", mode.String())
+	}
 }
 
 // sweepAtStart deletes what expired, as PostSRSd does at every start and
@@ -74,37 +76,53 @@ func (f *file) sweepAtStart(ctx context.Context) {
 	}
 }
 
-// dataSource names the file in SQLite's URI form. SQLite makes no file by
-// itself, and waits for locks in short turns, so that an operation ends in time.
-func dataSource(absolute string) string {
-	parameters := url.Values{
-		"mode":          {"rw"},
-		"_busy_timeout": {"50"},
-		"_synchronous":  {"FULL"}, // a sender whose address was handed out survives a power cut
-		"_txlock":       {"immediate"},
-		"_error_rc":     {"1"},
-	}
-	return (&url.URL{Scheme: "file", Path: absolute, RawQuery: parameters.Encode()}).String()
-}
-
-// prepare makes file and tables once; the first operation that can does it.
-func (f *file) prepare(ctx context.Context) error {
-	if f.prepared.Load() {
+// ready begins every operation. The first that can makes file and tables.
+// Later it finds out whether the path still leads to the file that is open:
+// what is written to a file without a name is lost, and SQLite does not tell.
+func (f *file) ready(ctx context.Context) error {
+	if f.isCurrentFile() {
 		return nil
 	}
-	return f.write(ctx, func(ctx context.Context) error {
-		if f.prepared.Load() {
-			return nil
-		}
+	return f.write(ctx, f.prepare)
+}
+
+func (f *file) isCurrentFile() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if !f.isReady {
+		return false
+	}
+	info, err := os.Stat(f.path)
+	return err == nil && os.SameFile(info, f.identity)
+}
+
+// prepare is called by the writer. Nobody uses the old database meanwhile, and
+// it is closed before the new one is opened: its last connection removes the
+// write-ahead log, which goes by the same name.
+func (f *file) prepare(ctx context.Context) error {
+	if f.isCurrentFile() {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.identity == nil {
 		if err := create(f.path); err != nil {
 			return err
 		}
-		if err := f.makeTables(ctx); err != nil {
-			return err
-		}
-		f.prepared.Store(true)
-		return nil
-	})
+	}
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return goneError{err}
+	}
+	f.isReady = false
+	if err := f.reopen(); err != nil {
+		return err
+	}
+	if err := f.makeTables(ctx); err != nil {
+		return err
+	}
+	f.isReady, f.identity, f.counted = true, info, false
+	return nil
 }
 
 // create makes an empty file that its owner alone may read. A file that is
@@ -121,6 +139,35 @@ func create(path string) error {
 	return made.Close()
 }
 
+func (f *file) reopen() error {
+	if f.db != nil {
+		if err := f.db.Close(); err != nil {
+			f.options.Log.Warn("envelope store: close of a file that was replaced", "file", f.path, "error", cause(err))
+		}
+	}
+	db, err := sqlx.Open("sqlite", dataSource(f.path))
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(4)
+	db.SetMaxIdleConns(4)
+	f.db = db
+	return nil
+}
+
+// dataSource names the file in SQLite's URI form. SQLite makes no file by
+// itself, and waits for locks in short turns, so that an operation ends in time.
+func dataSource(absolute string) string {
+	parameters := url.Values{
+		"mode":          {"rw"},
+		"_busy_timeout": {"50"},
+		"_synchronous":  {"FULL"}, // a sender whose address was handed out survives a power cut
+		"_txlock":       {"immediate"},
+		"_error_rc":     {"1"},
+	}
+	return (&url.URL{Scheme: "file", Path: absolute, RawQuery: parameters.Encode()}).String()
+}
+
 // makeTables also finds out whether the file can be written.
 func (f *file) makeTables(ctx context.Context) error {
 	if !f.options.Exact {
@@ -131,11 +178,10 @@ func (f *file) makeTables(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(ctx, schema); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "SELECT k, v, lt FROM kv LIMIT 1"); err != nil {
-		return err
+	for _, statement := range []string{schema, "SELECT k, v, lt FROM kv LIMIT 1"} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
 	}
 	return tx.Commit()
 }
@@ -149,83 +195,11 @@ func (f *file) useWriteAheadLog(ctx context.Context) {
 	}
 }
 
-// explain tells what a human can do.
-func (f *file) explain(err error) error {
-	e := (*sqlite.Error)(nil)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("no folder %s: make it, owned by the user that the daemon runs as: %w", filepath.Dir(f.path), err)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("no right to make the file: the user that the daemon runs as must own folder %s: %w", filepath.Dir(f.path), err)
-	case !errors.As(err, &e):
-		return err
+func (f *file) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.db == nil {
+		return nil
 	}
-	fix := "see that the user that the daemon runs as owns the file and its folder"
-	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
-		fix = "restore it, or save what can be read (sqlite3 FILE .recover), or move it away and a new one is made; bounces to senders stored in it alone are lost then"
-	case sqlite3.SQLITE_ERROR:
-		fix = "its table kv is not the one of PostSRSd; name another file"
-	}
-	return fmt.Errorf("%s: %s: %w", cause(err), fix, err)
-}
-
-// passes reports trouble that goes by without a change of the configuration.
-func passes(err error) bool {
-	if errors.As(err, new(lockedError)) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return true
-	}
-	e := (*sqlite.Error)(nil)
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERRUPT:
-		return true
-	}
-	return false
-}
-
-func (f *file) close() error { return f.db.Close() }
-
-// write does what changes the file, one at a time.
-func (f *file) write(ctx context.Context, do func(context.Context) error) error {
-	select {
-	case f.writing <- struct{}{}:
-		defer func() { <-f.writing }()
-	case <-ctx.Done():
-		return lockedError{ctx.Err()}
-	}
-	return patiently(ctx, do)
-}
-
-// patiently repeats what another process's lock prevented until ctx ends.
-func patiently(ctx context.Context, do func(context.Context) error) error {
-	var locked error
-	for {
-		err := do(ctx)
-		switch {
-		case isLocked(err):
-			locked = err
-		case err != nil && locked != nil && ctx.Err() != nil:
-			return lockedError{locked}
-		default:
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return lockedError{locked}
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
-func isLocked(err error) bool {
-	e := (*sqlite.Error)(nil)
-	if !errors.As(err, &e) {
-		return false
-	}
-	code := e.Code() & 0xff
-	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
+	return f.db.Close()
 }

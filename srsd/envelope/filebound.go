@@ -3,6 +3,8 @@ package envelope
 import (
 	"context"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 )
 
 const (
@@ -27,7 +29,6 @@ func (f *file) makeRoom(ctx context.Context) error {
 		if err := f.recount(ctx); err != nil {
 			return err
 		}
-		f.counted = true
 	}
 	if f.entries.Load() < most {
 		return nil
@@ -53,7 +54,7 @@ func (f *file) makeRoom(ctx context.Context) error {
 
 // tend is the upkeep of a native store.
 func (f *file) tend(ctx context.Context) error {
-	if err := f.prepare(ctx); err != nil {
+	if err := f.ready(ctx); err != nil {
 		return err
 	}
 	if !f.options.Exact {
@@ -81,29 +82,42 @@ func (f *file) sweep(ctx context.Context) error {
 // deleteExpired deletes one batch and reports whether there may be more. The
 // bound is PostSRSd's: what expires this second is gone.
 func (f *file) deleteExpired(ctx context.Context) (more bool, err error) {
-	result, err := f.db.ExecContext(ctx, "DELETE FROM kv WHERE rowid IN (SELECT rowid FROM kv WHERE lt <= ? LIMIT ?)",
-		f.options.Now().Unix(), sweepBatch)
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
-	return n == sweepBatch, err
+	err = f.use(func(db *sqlx.DB) error {
+		result, err := db.ExecContext(ctx, "DELETE FROM kv WHERE rowid IN (SELECT rowid FROM kv WHERE lt <= ? LIMIT ?)",
+			f.options.Now().Unix(), sweepBatch)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		more = n == sweepBatch
+		return err
+	})
+	return more, err
 }
 
 func (f *file) recount(ctx context.Context) error {
-	n, err := f.count(ctx)
+	n, err := f.rowCount(ctx)
 	if err == nil {
 		f.entries.Store(n)
+		f.counted = true
 	}
 	return err
 }
 
 func (f *file) count(ctx context.Context) (n int64, err error) {
-	if err := f.prepare(ctx); err != nil {
+	if err := f.ready(ctx); err != nil {
 		return 0, err
 	}
-	err = patiently(ctx, func(ctx context.Context) error {
-		return f.db.GetContext(ctx, &n, "SELECT count(*) FROM kv")
+	err = patiently(ctx, func(ctx context.Context) (err error) {
+		n, err = f.rowCount(ctx)
+		return err
+	})
+	return n, err
+}
+
+func (f *file) rowCount(ctx context.Context) (n int64, err error) {
+	err = f.use(func(db *sqlx.DB) error {
+		return db.GetContext(ctx, &n, "SELECT count(*) FROM kv")
 	})
 	return n, err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+
+	"github.com/jmoiron/sqlx"
 )
 
 // row is one line of table kv.
@@ -13,10 +15,10 @@ type row struct {
 }
 
 func (f *file) get(ctx context.Context, key string) (string, bool, error) {
-	if err := f.prepare(ctx); err != nil {
+	if err := f.ready(ctx); err != nil {
 		return "", false, err
 	}
-	r, found, err := f.row(ctx, key)
+	r, found, err := f.find(ctx, key)
 	if err != nil || !found || r.Address == "" {
 		return "", false, err
 	}
@@ -26,9 +28,18 @@ func (f *file) get(ctx context.Context, key string) (string, bool, error) {
 	return r.Address, true, nil
 }
 
+// find is row, patiently.
+func (f *file) find(ctx context.Context, key string) (r row, found bool, err error) {
+	err = patiently(ctx, func(ctx context.Context) (err error) {
+		r, found, err = f.row(ctx, key)
+		return err
+	})
+	return r, found, err
+}
+
 func (f *file) row(ctx context.Context, key string) (r row, found bool, err error) {
-	err = patiently(ctx, func(ctx context.Context) error {
-		return f.db.GetContext(ctx, &r, "SELECT v, lt FROM kv WHERE k = ?", key)
+	err = f.use(func(db *sqlx.DB) error {
+		return db.GetContext(ctx, &r, "SELECT v, lt FROM kv WHERE k = ?", key)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return row{}, false, nil
@@ -39,24 +50,23 @@ func (f *file) row(ctx context.Context, key string) (r row, found bool, err erro
 // put reads before it writes. The row itself, not a memory of it, says that
 // the sender is stored: whatever deleted it, the next mail stores it again.
 func (f *file) put(ctx context.Context, key, address string) (string, error) {
-	if err := f.prepare(ctx); err != nil {
+	if err := f.ready(ctx); err != nil {
 		return "", err
 	}
-	r, found, err := f.row(ctx, key)
-	if err != nil {
-		return "", err
-	}
-	if found && r.Address == address && f.isCurrent(r) {
-		return resultCurrent, nil
+	if f.options.Renew > 0 {
+		r, found, err := f.find(ctx, key)
+		if err != nil {
+			return "", err
+		}
+		if found && r.Address == address && f.livesOn(r) {
+			return resultCurrent, nil
+		}
 	}
 	return resultStored, f.write(ctx, func(ctx context.Context) error { return f.insert(ctx, key, address) })
 }
 
-// isCurrent reports whether a row lives long enough without a renewal.
-func (f *file) isCurrent(r row) bool {
-	if f.options.Exact {
-		return false
-	}
+// livesOn reports whether a row needs no renewal yet.
+func (f *file) livesOn(r row) bool {
 	return r.Expiry > f.options.Now().Add(f.options.Lifetime-f.options.Renew).Unix()
 }
 
@@ -72,11 +82,12 @@ func (f *file) insert(ctx context.Context, key, address string) error {
 		}
 	}
 	expiry := f.options.Now().Add(f.options.Lifetime).Unix()
-	if _, err := f.db.ExecContext(ctx, "INSERT INTO kv (k, v, lt) VALUES (?, ?, ?)", key, address, expiry); err != nil {
+	err = f.use(func(db *sqlx.DB) error {
+		_, err := db.ExecContext(ctx, "INSERT INTO kv (k, v, lt) VALUES (?, ?, ?)", key, address, expiry)
 		return err
-	}
-	if !found {
+	})
+	if err == nil && !found {
 		f.entries.Add(1)
 	}
-	return nil
+	return err
 }

@@ -159,10 +159,10 @@ func (l *location) hosts(list, port string) error {
 func withPort(s, port string) (string, error) {
 	host, given, err := net.SplitHostPort(s)
 	if err != nil {
-		host, given = strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), port
-		if bracketed := strings.HasPrefix(s, "["); strings.ContainsAny(host, "[]") || strings.Contains(host, ":") != bracketed {
-			return "", errors.New("HOST:PORT is not well formed (IPv6 addresses stand in brackets): " + grammar)
-		}
+		host, given, err = net.SplitHostPort(s + ":" + port)
+	}
+	if err != nil {
+		return "", errors.New("HOST:PORT is not well formed (IPv6 addresses stand in brackets): " + grammar)
 	}
 	if host == "" || !isPort(given) {
 		return "", errors.New("HOST or PORT is missing or no number: " + grammar)

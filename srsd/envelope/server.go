@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ type server struct {
 	client  *redis.Client
 	options Options
 	entries *atomic.Int64
+	warned  bool // of eviction; the upkeep's
 }
 
 // openServer connects nothing yet.
@@ -33,7 +35,8 @@ func clientOptions(l location, timeout time.Duration, dial func(context.Context,
 		Network: l.network, Addr: l.servers[0], Dialer: dial,
 		Username: l.user, Password: l.password, DB: l.database, Protocol: 2,
 		PoolSize: 8, MaxActiveConns: 8, PoolTimeout: timeout, PipelinePoolSize: -1, ConnMaxIdleTime: 5 * time.Minute,
-		MaxRetries: 2, DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true,
+		MaxRetries: 1, MinRetryBackoff: 10 * time.Millisecond, MaxRetryBackoff: 10 * time.Millisecond,
+		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
@@ -55,10 +58,44 @@ func (s *server) put(ctx context.Context, key, address string) (string, error) {
 // tend only counts: the server itself deletes what expired.
 func (s *server) tend(ctx context.Context) error {
 	n, err := s.count(ctx)
-	if err == nil {
-		s.entries.Store(n)
+	if err != nil {
+		return err
 	}
-	return err
+	s.entries.Store(n)
+	s.warnOfEviction(ctx)
+	return nil
+}
+
+// warnOfEviction tells once that the server may drop senders before their
+// time (maxmemory-policy, redis.conf). A server that does not say is believed.
+func (s *server) warnOfEviction(ctx context.Context) {
+	info, err := s.client.Info(ctx, "memory").Result()
+	if err != nil || s.warned {
+		return
+	}
+	if policy := evicts(info); policy != "" {
+		s.warned = true
+		s.options.Log.Warn("envelope store: the Redis server drops senders when its memory is full, bounces to them are lost; set maxmemory-policy noeviction",
+			"maxmemory_policy", bounded(policy))
+	}
+}
+
+// evicts is the policy by which the server of this INFO makes room, or "".
+func evicts(info string) (policy string) {
+	limited := false
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		switch name {
+		case "maxmemory":
+			limited = value != "0"
+		case "maxmemory_policy":
+			policy = value
+		}
+	}
+	if !limited || policy == "noeviction" {
+		return ""
+	}
+	return policy
 }
 
 func (s *server) count(ctx context.Context) (int64, error) {

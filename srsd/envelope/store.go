@@ -27,7 +27,8 @@ const (
 	suffix = "@1"
 
 	upkeepEvery = time.Hour
-	upkeepLimit = time.Minute
+	upkeepRetry = time.Minute
+	upkeepLimit = time.Minute // for one round of it
 )
 
 // Options say how a store behaves. The zero value is a native store without a
@@ -43,7 +44,7 @@ type Options struct {
 	Lifetime time.Duration
 
 	// Renew is the age up to which a stored sender is not written again (SQLite
-	// only). 0: a day, with Exact never. Lifetime less Renew must exceed the
+	// only). 0: a day, with Exact none. Lifetime less Renew must exceed the
 	// life of an SRS address.
 	Renew time.Duration
 
@@ -170,7 +171,6 @@ func (s *Store) Put(ctx context.Context, alias, address string) error {
 func (s *Store) Get(ctx context.Context, alias string) (address string, found bool, err error) {
 	key, ok := canonical(alias)
 	if !ok {
-		s.options.Metrics.count(s, "get", resultNotFound)
 		return "", false, nil
 	}
 	err = s.run(ctx, "get", func(ctx context.Context) (string, error) {
@@ -235,32 +235,48 @@ func (s *Store) run(parent context.Context, operation string, do func(context.Co
 	return nil
 }
 
-// tendForever keeps house at once and then every hour.
+// tendForever keeps house at once and then every hour; every minute while
+// that fails, which is told once.
 func (s *Store) tendForever(ctx context.Context) {
 	defer close(s.done)
-	ticker := time.NewTicker(upkeepEvery)
-	defer ticker.Stop()
-	for {
-		s.tend(ctx)
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for failing := false; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-next.C:
 		}
+		err := s.tend(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case err != nil && !failing:
+			s.options.Log.Warn("envelope store: upkeep fails, tried every minute", "store", s.where, "error", cause(err))
+		case err == nil && failing:
+			s.options.Log.Info("envelope store: upkeep works again", "store", s.where)
+		}
+		failing = err != nil
+		next.Reset(pauseAfter(err))
 	}
 }
 
-func (s *Store) tend(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, upkeepLimit)
-	defer cancel()
-	err := s.upkeep.tend(limited)
-	if ctx.Err() != nil {
-		return
+func pauseAfter(err error) time.Duration {
+	if err != nil {
+		return upkeepRetry
 	}
+	return upkeepEvery
+}
+
+func (s *Store) tend(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, upkeepLimit)
+	defer cancel()
+	err := s.upkeep.tend(ctx)
 	result := resultDone
 	if err != nil {
 		result = resultError
-		s.options.Log.Warn("envelope store: upkeep failed, the next attempt is in an hour", "store", s.where, "error", cause(err))
 	}
 	s.options.Metrics.count(s, "sweep", result)
+	return err
 }
