@@ -1,35 +1,38 @@
 package postsrsd
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 )
 
-// Conf is a postsrsd.conf of PostSRSd 2.x, with its defaults filled in.
+// Conf is a postsrsd.conf of PostSRSd 2.x, its defaults filled in. The options
+// are those of PostSRSd 2.4, see the package comment.
 type Conf struct {
-	Path string // of the file; empty: no file, all options have their defaults
+	Path string // of the file
 
-	Domains          []string // as written
+	Domains          []string // as written, a leading dot included
 	DomainsFile      string   // empty: none
-	DomainsFileWatch bool     // reload when it changes
-	SRSDomain        string   // srs-domain, else the first local domain; no leading dot
-	Local            *Domains // domains, those of domains-file, and the SRS domain
+	DomainsFileWatch bool     // read everything again when that file changes
+	SRSDomain        string   // srs-domain, else the first local domain; without a leading dot
+	Local            *Domains // of domains and domains-file, and the SRS domain
 
-	Socketmap       Endpoint      // zero: off
-	Milter          Endpoint      // zero: off
-	KeepAlive       time.Duration // how long a request is awaited; 0: forever
-	ConnectionLimit int           // connections above it are closed at once; 0: every one
-
-	SecretsFile          string
+	Socketmap            Endpoint      // zero: off
+	Milter               Endpoint      // zero: off
+	KeepAlive            time.Duration // how long a request may take to come; 0: for ever
+	ConnectionLimit      int           // connections beyond it are closed at once; 0: all of them
 	MilterRewriteLocal   bool
-	MilterRecipientLimit int
-	OriginalEnvelope     string   // embedded or database
-	EnvelopeDatabase     Database // zero unless OriginalEnvelope is database
-	Separator            byte
-	HashLength           int // characters of a hash
-	HashMinimum          int
-	AlwaysRewrite        bool
+	MilterRecipientLimit int // recipients beyond it are rejected; 0: all of them
+
+	SecretsFile      string
+	OriginalEnvelope string   // embedded or database
+	EnvelopeDatabase Database // zero unless OriginalEnvelope is database
+	Separator        byte     // one of = + -
+	HashLength       int      // characters of a hash, 1 to 20
+	HashMinimum      int      // 1 to HashLength
+	AlwaysRewrite    bool
 
 	UnprivilegedUser string // empty: stay who we are
 	ChrootDir        string // empty: none
@@ -39,95 +42,103 @@ type Conf struct {
 	Debug            bool
 	Seccomp          bool
 
-	// Warnings are what a postmaster should know and PostSRSd accepts; each
-	// begins with file and line.
+	// Warnings are what a postmaster should know although PostSRSd accepts
+	// it; each begins with its place.
 	Warnings []string
 
-	given     map[string]place // options the file has, or the command line
-	endpoints [2]string        // socketmap and milter, as written
-	database  string           // envelope-database, as written
+	given     map[string]place // the options that are not at their default
+	socketmap string           // as written, until it is checked; so the next two
+	milter    string
+	database  string
+	local     []entry // domains, then those of domains-file
 }
 
-// The values that PostSRSd 2.4 is built with for the prefix /usr, where it
-// does not take them from the file.
+// Where PostSRSd 2.4 looks for its files if it is built for the prefix /usr,
+// and who it then is. The secret is postsrsd.secret beside the configuration.
 const (
-	DefaultConf      = "/etc/postsrsd.conf"
-	DefaultSocketmap = "unix:/var/spool/postfix/srs"
-	DefaultUser      = "nobody"
-	DefaultChrootDir = "/var/lib/postsrsd"
+	DefaultConf = "/etc/postsrsd.conf"
+
+	defaultSocketmap = "unix:/var/spool/postfix/srs"
+	defaultUser      = "nobody"
+	defaultChroot    = "/var/lib/postsrsd"
 )
 
-// Overrides are what the command line of PostSRSd 2.x may say beside -C.
-// Each wins over the file if it is given, even if it is empty.
-type Overrides struct {
-	ChrootDir        *string // -c
-	PIDFile          *string // -p
-	UnprivilegedUser *string // -u
-	Daemonize        bool    // -D
-}
-
-// Override lets the command line win, as PostSRSd does after reading the file.
-func (c *Conf) Override(o Overrides) {
-	set := func(option, flag string, field, value *string) {
-		if value != nil {
-			*field = *value
-			c.given[option] = place{file: "option " + flag}
-		}
+func newConf(path string) *Conf {
+	return &Conf{
+		Path:                 path,
+		KeepAlive:            30 * time.Second,
+		ConnectionLimit:      200,
+		MilterRecipientLimit: 1000,
+		SecretsFile:          filepath.Join(filepath.Dir(path), "postsrsd.secret"),
+		OriginalEnvelope:     "embedded",
+		Separator:            '=',
+		HashLength:           4,
+		HashMinimum:          4,
+		UnprivilegedUser:     defaultUser,
+		ChrootDir:            defaultChroot,
+		Seccomp:              true,
+		given:                make(map[string]place),
+		socketmap:            defaultSocketmap,
 	}
-	set("chroot-dir", "-c", &c.ChrootDir, o.ChrootDir)
-	set("pid-file", "-p", &c.PIDFile, o.PIDFile)
-	set("unprivileged-user", "-u", &c.UnprivilegedUser, o.UnprivilegedUser)
-	c.Daemonize = c.Daemonize || o.Daemonize
 }
 
-// Given reports whether the file or the command line has the option, by its
-// name in postsrsd.conf; else its value is the default.
-func (c *Conf) Given(option string) bool {
-	_, ok := c.given[option]
-	return ok
-}
-
-// Where is the place that messages about an option should begin with:
-// FILE:LINE, or the file if the option has its default.
-func (c *Conf) Where(option string) string {
-	if at, ok := c.given[option]; ok {
-		return at.String()
-	}
-	return c.name()
-}
-
-func (c *Conf) name() string {
-	if c.Path == "" {
-		return "postsrsd.conf"
-	}
-	return c.Path
-}
-
-func (c *Conf) warn(at place, format string, args ...any) {
-	c.Warnings = append(c.Warnings, at.String()+": "+fmt.Sprintf(format, args...))
-}
-
-// maxConf and maxDomainsFile bound what is read, in bytes; a domains-file of
-// this size has some 800,000 names.
+// maxConf and maxDomainsFile bound what is read, in bytes. A domains-file of
+// that size has some 800,000 names.
 const (
 	maxConf        = 4 << 20
 	maxDomainsFile = 16 << 20
 )
 
-// ReadConf reads a postsrsd.conf and its domains-file. The first error found
-// is an *Error. Secrets are not read. ${NAME} in a value is taken from the
-// environment.
+// ReadConf reads a postsrsd.conf and its domains-file; ${NAME} in a value is
+// taken from the environment. It reads no secrets. Errors are of type *Error.
 func ReadConf(path string) (*Conf, error) {
 	text, err := readFile(path, maxConf)
 	if err != nil {
 		return nil, &Error{File: path, Err: err}
 	}
-	c, err := ParseConf(path, text, os.LookupEnv)
+	c, err := parseConf(path, text, os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.loadDomainsFile(); err != nil {
+	if err := c.readDomainsFile(); err != nil {
 		return nil, err
 	}
-	return c, nil
+	return c, c.settleDomains()
+}
+
+// ParseConf reads the text of a postsrsd.conf and opens no file: names of a
+// domains-file are not in Local, and if no other domain is named, SRSDomain is
+// empty. name is the path that errors give, getenv answers ${NAME}.
+func ParseConf(name string, text []byte, getenv func(string) (string, bool)) (*Conf, error) {
+	c, err := parseConf(name, text, getenv)
+	if err != nil {
+		return nil, err
+	}
+	err = c.settleDomains()
+	if errors.Is(err, errNoSRSDomain) && c.DomainsFile != "" {
+		err = nil // the file may have one
+	}
+	return c, err
+}
+
+// Given reports whether the file or the command line has the option, by its
+// name in postsrsd.conf; if not, its value is the default.
+func (c *Conf) Given(option string) bool {
+	_, ok := c.given[option]
+	return ok
+}
+
+// Where is what messages about an option should begin with: FILE:LINE, or the
+// file if the option is not there.
+func (c *Conf) Where(option string) string { return c.at(option).String() }
+
+func (c *Conf) at(option string) place {
+	if at, ok := c.given[option]; ok {
+		return at
+	}
+	return place{file: c.Path}
+}
+
+func (c *Conf) warn(at place, format string, args ...any) {
+	c.Warnings = append(c.Warnings, at.String()+": "+fmt.Sprintf(format, args...))
 }

@@ -1,8 +1,7 @@
 package postsrsd
 
 import (
-	"os/user"
-	"strings"
+	"fmt"
 	"time"
 )
 
@@ -13,80 +12,91 @@ type Defaults struct {
 
 	Domain         string   // SRS_DOMAIN, or the answer of mydomain
 	SecretFile     string   // SRS_SECRET
-	Separator      byte     // SRS_SEPARATOR
-	HashLength     int      // SRS_HASHLENGTH; any number, as 1.10 takes it; never 0
-	HashMinimum    int      // SRS_HASHMIN; the same
-	ExcludeDomains []string // SRS_EXCLUDE_DOMAINS and -X, in that order
-	Exclude        *Domains // the same as a set: ask ContainsAddress
+	Separator      byte     // SRS_SEPARATOR: one of = + -
+	HashLength     int      // SRS_HASHLENGTH: any number but 0, as 1.10 takes it
+	HashMinimum    int      // SRS_HASHMIN: the same
+	ExcludeDomains []string // of SRS_EXCLUDE_DOMAINS and of -X
+	Exclude        *Domains // the same as a set, to be asked with ContainsAddress
 
 	ListenAddr  string        // SRS_LISTEN_ADDR; empty or *: loopback
-	Network     string        // tcp; tcp4 with -4; tcp6 with -6
-	ForwardPort string        // SRS_FORWARD_PORT: a number, or a name of services(5)
-	ReversePort string        // SRS_REVERSE_PORT
-	Timeout     time.Duration // SRS_TIMEOUT or -t: silence before a connection is closed; negative: never
+	Network     string        // tcp; tcp4 with -4, tcp6 with -6
+	ForwardPort int           // SRS_FORWARD_PORT
+	ReversePort int           // SRS_REVERSE_PORT
+	Timeout     time.Duration // -t or SRS_TIMEOUT: silence that ends a connection; negative: none does
 
-	PIDFile       string // SRS_PID_FILE or -p; empty: none
 	AlwaysRewrite bool   // -A
 	Daemonize     bool   // -D
+	PIDFile       string // -p or SRS_PID_FILE; empty: none
 	RunAs         string // RUN_AS; empty: stay who we are
 	Chroot        string // CHROOT; empty: none
 
-	// Warnings are what a postmaster should know and PostSRSd accepts; each
-	// begins with its place.
+	// Warnings are what a postmaster should know although PostSRSd accepts
+	// it; each begins with its place.
 	Warnings []string
 
-	vars map[string]variable
-}
-
-// variable is a value and where it was set.
-type variable struct {
-	text string
-	place
+	vars map[string]value
 }
 
 // maxDefaults bounds what is read, in bytes.
 const maxDefaults = 1 << 20
 
-// ReadDefaults reads a file of shell variables, /etc/default/postsrsd, over
-// the environment (NAME=VALUE, as os.Environ has it). An empty path takes the
-// environment alone. mydomain is asked if SRS_DOMAIN is empty: it is what
-// `postconf -h mydomain` prints. The first error found is an *Error.
+// ReadDefaults reads a file of shell variables, such as /etc/default/postsrsd,
+// over an environment (NAME=VALUE, as os.Environ has it). With an empty path
+// the environment stands alone. mydomain is asked if SRS_DOMAIN is empty; its
+// answer should be that of `postconf -h mydomain`. Errors are of type *Error.
 func ReadDefaults(path string, environ []string, mydomain func() (string, error)) (*Defaults, error) {
-	var text []byte
-	if path != "" {
-		var err error
-		if text, err = readFile(path, maxDefaults); err != nil {
-			return nil, &Error{File: path, Err: err}
-		}
+	if path == "" {
+		return ParseDefaults("", nil, environ, mydomain)
 	}
-	d, err := ParseDefaults(path, text, environ, mydomain)
+	text, err := readFile(path, maxDefaults)
+	if err != nil {
+		return nil, &Error{File: path, Err: err}
+	}
+	return ParseDefaults(path, text, environ, mydomain)
+}
+
+// ParseDefaults is [ReadDefaults] for the text of a file; name is the path
+// that errors give.
+func ParseDefaults(name string, text []byte, environ []string, mydomain func() (string, error)) (*Defaults, error) {
+	if len(text) > maxDefaults {
+		return nil, &Error{File: name, Err: errTooLarge(maxDefaults)}
+	}
+	d := &Defaults{Path: name, Network: "tcp", vars: environment(environ)}
+	s := newShell(name, string(text), d.vars)
+	err := s.run()
+	d.Warnings = s.warnings
 	if err != nil {
 		return nil, err
 	}
-	if d.RunAs != "" {
-		if _, err := user.Lookup(d.RunAs); err != nil {
-			return nil, d.at("RUN_AS").errorf("RUN_AS: there is no user %s: %w", shown(d.RunAs), err)
-		}
+	d.noticeUnknown()
+	if err := d.settle(); err != nil {
+		return nil, err
+	}
+	if err := d.settleDomain(mydomain); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
 
-// Forward is where the forward table listens. One of several sockets may fail
-// as long as another works.
+// Forward is where the forward table listens; Reverse is where the other one
+// does. One of several sockets may fail as long as another works.
 func (d *Defaults) Forward() []Endpoint { return d.listeners(d.ForwardPort) }
 
 // Reverse is where the reverse table listens.
 func (d *Defaults) Reverse() []Endpoint { return d.listeners(d.ReversePort) }
 
-func (d *Defaults) listeners(port string) []Endpoint {
+// listeners takes no address for loopback, as getaddrinfo(3) does for a socket
+// that is not passive, and * likewise.
+func (d *Defaults) listeners(port int) []Endpoint {
 	host := d.ListenAddr
 	if host == "" || host == "*" {
-		host = "localhost" // getaddrinfo(3) without AI_PASSIVE
+		host = "localhost"
 	}
-	return Endpoint{d.Network, joinHostPort(host, port)}.Listeners()
+	return tcpEndpoint(d.Network, host, port).Listeners()
 }
 
-// Where is the place that messages about a variable should begin with.
+// Where is what messages about a variable should begin with: FILE:LINE, or the
+// file if the variable is not there.
 func (d *Defaults) Where(variable string) string { return d.at(variable).String() }
 
 func (d *Defaults) at(name string) place {
@@ -99,13 +109,11 @@ func (d *Defaults) at(name string) place {
 	return place{file: d.Path}
 }
 
-// environment makes variables of NAME=VALUE; of two the last counts.
-func environment(environ []string) map[string]variable {
-	vars := make(map[string]variable)
-	for _, entry := range environ {
-		if name, text, ok := strings.Cut(entry, "="); ok {
-			vars[name] = variable{text, place{file: "environment"}}
-		}
-	}
-	return vars
+// CheckUser reports a RUN_AS that this machine does not know.
+func (d *Defaults) CheckUser() error {
+	return checkUser(d.at("RUN_AS"), "RUN_AS", d.RunAs)
+}
+
+func (d *Defaults) warn(name, format string, args ...any) {
+	d.Warnings = append(d.Warnings, d.Where(name)+": "+fmt.Sprintf(format, args...))
 }

@@ -2,6 +2,7 @@ package postsrsd
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 )
 
@@ -11,24 +12,28 @@ const maxDomain = 510
 // Domains is a set of domains. A name stands for itself; with a leading dot it
 // stands for all its subdomains, but not for the domain itself. Case counts
 // for nothing in ASCII. A lookup costs one map access for each dot, however
-// many names there are. The zero value is empty; once filled, a set may be
-// read by many at once.
+// many names there are. The zero value is empty; a set that is no longer added
+// to may be read by many at once.
 type Domains struct {
 	names   map[string]struct{}
 	longest int
 }
 
-// NewDomains is the set of the given names.
-func NewDomains(names ...string) *Domains {
+// NewDomains is the set of the given names. The error is that of
+// [CheckDomain]; a name given twice is none.
+func NewDomains(names []string) (*Domains, error) {
 	d := new(Domains)
 	for _, name := range names {
+		if err := CheckDomain(name); err != nil {
+			return nil, err
+		}
 		d.Add(name)
 	}
-	return d
+	return d, nil
 }
 
-// Add reports whether the name was new. The name is taken as it is;
-// [CheckDomain] says whether it is a domain at all.
+// Add reports whether the name was new. It takes any text, as PostSRSd 1.x
+// does for SRS_EXCLUDE_DOMAINS.
 func (d *Domains) Add(name string) bool {
 	name = lower(name)
 	if _, known := d.names[name]; known {
@@ -43,53 +48,53 @@ func (d *Domains) Add(name string) bool {
 }
 
 // Len is the number of names in the set.
-func (d *Domains) Len() int { return len(d.names) }
+func (d *Domains) Len() int {
+	if d == nil {
+		return 0
+	}
+	return len(d.names)
+}
 
 // Contains reports whether the domain is in the set: by its own name, or as a
 // subdomain of a name with a leading dot. A domain of more than 510 bytes is
 // in no set (as in PostSRSd 2.x).
 func (d *Domains) Contains(domain string) bool {
-	if d == nil || len(d.names) == 0 || len(domain) > maxDomain {
+	if d.Len() == 0 || len(domain) > maxDomain {
 		return false
 	}
 	var buffer [maxDomain]byte
 	name := lowerInto(buffer[:0], domain)
-	if d.has(name) {
-		return true
-	}
-	return d.hasSuffix(name, '.', 0)
+	return d.has(name) || d.hasDotted(name, 0)
 }
 
 // ContainsAddress reports whether PostSRSd 1.x excludes the address: it ends
-// in `@` and a name of the set, or in a name that begins with a dot. Unlike
-// Contains it looks at the address as a whole, `@` or not.
+// in `@` and a name of the set, or in a name that begins with a dot. The
+// address is looked at as a whole, so one without `@` may be excluded, too.
 func (d *Domains) ContainsAddress(address string) bool {
-	if d == nil || len(d.names) == 0 || address == "" {
+	if d.Len() == 0 {
 		return false
 	}
+	first := 1 // the name is a proper part of the address
 	if far := len(address) - d.longest - 1; far > 0 {
-		address = address[far:]
+		address, first = address[far:], 1
 	}
 	var buffer [maxDomain]byte
 	tail := lowerInto(buffer[:0], address)
-	if d.hasSuffix(tail, '.', 1) {
+	if d.hasDotted(tail, first) {
 		return true
 	}
-	for i := len(tail) - 1; i >= 0; i-- {
-		if tail[i] == '@' && !isDotted(tail[i+1:]) && d.has(tail[i+1:]) {
+	for i := range tail {
+		if tail[i] == '@' && d.has(tail[i+1:]) {
 			return true
 		}
 	}
 	return false
 }
 
-func isDotted(name []byte) bool { return len(name) > 0 && name[0] == '.' }
-
-// hasSuffix looks for an ending that begins with the given byte, from index
-// first on.
-func (d *Domains) hasSuffix(name []byte, begin byte, first int) bool {
+// hasDotted looks for an ending that begins with a dot, from index first on.
+func (d *Domains) hasDotted(name []byte, first int) bool {
 	for i := max(first, len(name)-d.longest); i < len(name); i++ {
-		if name[i] == begin && d.has(name[i:]) {
+		if name[i] == '.' && d.has(name[i:]) {
 			return true
 		}
 	}
@@ -117,17 +122,43 @@ func lowerInto(b []byte, s string) []byte {
 	return b
 }
 
-// CheckDomain reports whether PostSRSd 2.x takes the name for a domain:
-// ASCII letters, digits, hyphens and single dots, none at the end; one at the
-// beginning is meant for subdomains. The error says what is wrong with it.
+// CheckDomain says why PostSRSd 2.x would not take the name for a domain. It
+// takes ASCII letters, digits, hyphens and single dots, with none at the end;
+// one at the beginning means the subdomains.
 func CheckDomain(name string) error {
-	return checkDomain(name)
+	switch {
+	case name == "":
+		return fmt.Errorf("the domain is empty: write a name such as example.org")
+	case name[0] == '$':
+		return fmt.Errorf("%s is no domain: parameters of Postfix are not expanded here, write the name itself", shown(name))
+	case strings.HasSuffix(name, "."):
+		return fmt.Errorf("the domain %s ends in a dot: write it without", shown(name))
+	case strings.Contains(name, ".."):
+		return fmt.Errorf("the domain %s has two dots in a row: write one", shown(name))
+	}
+	for _, r := range name {
+		if !isDomainRune(r) {
+			return fmt.Errorf("the domain %s has %q in it: letters, digits, '-' and '.' make a domain", shown(name), r)
+		}
+	}
+	return nil
+}
+
+func isDomainRune(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.'
+}
+
+// entry is a domain of a file, and the place where it stands.
+type entry struct {
+	name string
+	place
 }
 
 // parseDomains reads the text of a domains-file: a name on each line, `#`
-// begins a comment, white space around a name is dropped. The names come in
-// their order, with the lines they are on.
-func parseDomains(file string, text []byte) (names []string, lines []int, err error) {
+// begins a comment, white space around a name is dropped, and what follows a
+// carriage return.
+func parseDomains(file string, text []byte) ([]entry, error) {
+	var entries []entry
 	for line := 1; len(text) > 0; line++ {
 		var row []byte
 		row, text, _ = bytes.Cut(text, []byte("\n"))
@@ -138,24 +169,11 @@ func parseDomains(file string, text []byte) (names []string, lines []int, err er
 		if name == "" {
 			continue
 		}
-		if err := checkDomain(name); err != nil {
-			return nil, nil, place{file, line}.errorf("%w", err)
+		at := place{file, line}
+		if err := CheckDomain(name); err != nil {
+			return nil, at.errorf("%w", err)
 		}
-		names, lines = append(names, name), append(lines, line)
+		entries = append(entries, entry{name, at})
 	}
-	return names, lines, nil
-}
-
-// ParseDomains reads the text of a domains-file of PostSRSd 2.x into a set;
-// file is the name that errors give. first is the first name, which becomes
-// the SRS domain where nothing else names one.
-func ParseDomains(file string, text []byte) (set *Domains, first string, err error) {
-	names, _, err := parseDomains(file, text)
-	if err != nil {
-		return nil, "", err
-	}
-	if len(names) > 0 {
-		first = names[0]
-	}
-	return NewDomains(names...), first, nil
+	return entries, nil
 }

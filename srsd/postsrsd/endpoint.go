@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -11,19 +12,59 @@ import (
 // Endpoint is where a daemon listens, in the words of package net.
 type Endpoint struct {
 	Network string // unix, tcp, tcp4 or tcp6; empty: nowhere
-	Address string // a path, or host:port; an empty host is every address of this machine
+	Address string // a path, or host:port with a number; without a host, every address of this machine
 }
 
-// maxSocketPath is what a sockaddr_un of Linux holds besides its NUL.
-const maxSocketPath = 107
+// IsZero reports whether there is nothing to listen on.
+func (e Endpoint) IsZero() bool { return e == Endpoint{} }
+
+// String spells the endpoint as Postfix does: unix:PATH or inet:HOST:PORT.
+func (e Endpoint) String() string {
+	if e.Network == "unix" || e.IsZero() {
+		return "unix:" + e.Address
+	}
+	host, port, found := strings.Cut(e.Address, ":")
+	switch {
+	case !found || host != "":
+		return "inet:" + e.Address
+	case e.Network == "tcp4":
+		return "inet:0.0.0.0:" + port
+	}
+	return "inet:[::]:" + port
+}
+
+// Listeners are the sockets that PostSRSd opens for the endpoint: for
+// localhost both loopback addresses, of which one may fail (a host without
+// IPv6) as long as the other works. A relative path is one from the folder
+// that the process is in.
+func (e Endpoint) Listeners() []Endpoint {
+	if e.Network == "unix" {
+		if path, err := filepath.Abs(e.Address); err == nil {
+			return []Endpoint{{"unix", path}}
+		}
+		return []Endpoint{e}
+	}
+	port, local := strings.CutPrefix(e.Address, "localhost:")
+	if !local {
+		return []Endpoint{e}
+	}
+	v4, v6 := Endpoint{"tcp4", "127.0.0.1:" + port}, Endpoint{"tcp6", "[::1]:" + port}
+	switch e.Network {
+	case "tcp4":
+		return []Endpoint{v4}
+	case "tcp6":
+		return []Endpoint{v6}
+	}
+	return []Endpoint{v4, v6}
+}
 
 // ParseEndpoint reads an endpoint as PostSRSd 2.x writes it:
 //
-//	unix:PATH  local:PATH         a socket in the file system
-//	inet:HOST:PORT  inet:[V6]:PORT
-//	inet:*:PORT                   every address
+//	unix:PATH  local:PATH           a socket in the file system
+//	inet:HOST:PORT  inet:[V6]:PORT  the addresses of a host
+//	inet:*:PORT                     every address
 //	inet:localhost:PORT  inet:PORT  the loopback addresses
-//	inet4:…  inet6:…              one address family only
+//	inet4:…  inet6:…                of one address family only
 //
 // PORT is a number or a name of services(5).
 func ParseEndpoint(s string) (Endpoint, error) {
@@ -41,6 +82,9 @@ func ParseEndpoint(s string) (Endpoint, error) {
 	return Endpoint{}, fmt.Errorf("%s is no endpoint: write unix:PATH or inet:HOST:PORT", shown(s))
 }
 
+// maxSocketPath is what sun_path of unix(7) holds besides its NUL.
+const maxSocketPath = 107
+
 func unixEndpoint(path string) (Endpoint, error) {
 	switch {
 	case path == "":
@@ -54,20 +98,22 @@ func unixEndpoint(path string) (Endpoint, error) {
 }
 
 func inetEndpoint(network, s string) (Endpoint, error) {
-	host, port, err := splitInet(s)
+	host, service, err := splitInet(s)
 	if err != nil {
-		return Endpoint{}, err
+		return Endpoint{}, fmt.Errorf("the endpoint %s %w", shown(s), err)
 	}
-	if port == "" {
-		return Endpoint{}, fmt.Errorf("the endpoint %s has no port: write inet:HOST:PORT", shown(s))
-	}
-	if err := checkPort(port); err != nil {
-		return Endpoint{}, err
+	port, err := parsePort(service)
+	if err != nil {
+		return Endpoint{}, fmt.Errorf("the endpoint %s: %w", shown(s), err)
 	}
 	if host == "*" {
 		host = ""
 	}
-	return Endpoint{network, net.JoinHostPort(host, port)}, nil
+	return tcpEndpoint(network, host, port), nil
+}
+
+func tcpEndpoint(network, host string, port int) Endpoint {
+	return Endpoint{network, net.JoinHostPort(host, strconv.Itoa(port))}
 }
 
 // splitInet cuts HOST:PORT at the first colon, as PostSRSd does, so an IPv6
@@ -75,71 +121,36 @@ func inetEndpoint(network, s string) (Endpoint, error) {
 func splitInet(s string) (host, port string, err error) {
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		host, rest, closed := strings.Cut(inner, "]")
-		if !closed {
-			return "", "", fmt.Errorf("the endpoint %s lacks the closing ]: write inet:[ADDRESS]:PORT", shown(s))
-		}
 		port, colon := strings.CutPrefix(rest, ":")
-		if !colon {
-			return "", "", fmt.Errorf("the endpoint %s lacks a colon behind the ]: write inet:[ADDRESS]:PORT", shown(s))
+		if !closed || !colon || host == "" {
+			return "", "", errors.New("has a [ and no ADDRESS]:PORT behind it: write inet:[ADDRESS]:PORT")
 		}
-		return nonEmptyHost(s, host, port)
+		return host, port, nil
 	}
 	host, port, found := strings.Cut(s, ":")
-	if !found {
+	switch {
+	case !found:
 		return "localhost", s, nil
-	}
-	if strings.Contains(port, ":") {
-		return "", "", fmt.Errorf("the endpoint %s has too many colons: write an IPv6 address in brackets, inet:[ADDRESS]:PORT", shown(s))
-	}
-	return nonEmptyHost(s, host, port)
-}
-
-func nonEmptyHost(s, host, port string) (string, string, error) {
-	if host == "" {
-		return "", "", fmt.Errorf("the endpoint %s has no host: write inet:*:PORT for every address, inet:PORT for loopback", shown(s))
+	case host == "":
+		return "", "", errors.New("has no host: write inet:*:PORT for every address, inet:PORT for loopback")
+	case strings.Contains(port, ":"):
+		return "", "", errors.New("has too many colons: write an IPv6 address in brackets, inet:[ADDRESS]:PORT")
 	}
 	return host, port, nil
 }
 
-// checkPort accepts a number, or a name for services(5), which is looked up
-// when the daemon listens.
-func checkPort(port string) error {
-	if port == "" {
-		return errors.New("the port is empty: write a number from 1 to 65535")
+// parsePort reads a port: a number, or a name of services(5).
+func parsePort(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err == nil && 0 <= n && n <= 65535 {
+		return n, nil
 	}
-	n, err := strconv.Atoi(port)
-	if errors.Is(err, strconv.ErrRange) || err == nil && (n < 0 || n > 65535) {
-		return fmt.Errorf("there is no port %s: write a number from 1 to 65535", shown(port))
+	if err == nil || errors.Is(err, strconv.ErrRange) || s == "" {
+		return 0, fmt.Errorf("%s is no port: write a number from 1 to 65535", shown(s))
 	}
-	if err != nil && strings.Trim(port, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.+") != "" {
-		return fmt.Errorf("%s is no port: write a number from 1 to 65535", shown(port))
+	n, err = net.LookupPort("tcp", s)
+	if err != nil {
+		return 0, fmt.Errorf("%s is no port, and no service that /etc/services knows: write a number from 1 to 65535", shown(s))
 	}
-	return nil
-}
-
-// IsZero reports whether there is nothing to listen on.
-func (e Endpoint) IsZero() bool { return e == Endpoint{} }
-
-// Listeners are the sockets that PostSRSd opens for the endpoint: two for
-// localhost, since it listens on both loopback addresses. One of several may
-// fail (a host without IPv6), as long as another works.
-func (e Endpoint) Listeners() []Endpoint {
-	host, port, err := net.SplitHostPort(e.Address)
-	if e.Network == "unix" || err != nil || host != "localhost" {
-		return []Endpoint{e}
-	}
-	v4 := Endpoint{"tcp4", net.JoinHostPort("127.0.0.1", port)}
-	v6 := Endpoint{"tcp6", net.JoinHostPort("::1", port)}
-	switch e.Network {
-	case "tcp4":
-		return []Endpoint{v4}
-	case "tcp6":
-		return []Endpoint{v6}
-	}
-	return []Endpoint{v4, v6}
-}
-
-// joinHostPort takes an IPv6 address with its brackets or without.
-func joinHostPort(host, port string) string {
-	return net.JoinHostPort(strings.Trim(host, "[]"), port)
+	return n, nil
 }

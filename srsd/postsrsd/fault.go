@@ -35,6 +35,10 @@ func (p place) errorf(format string, args ...any) error {
 	return &Error{File: p.file, Line: p.line, Err: fmt.Errorf(format, args...)}
 }
 
+func errTooLarge(limit int) error {
+	return fmt.Errorf("has more than %d bytes: that is no configuration file", limit)
+}
+
 // shown is a text of the file as messages quote it: escaped, and bounded.
 func shown(s string) string {
 	const most = 200

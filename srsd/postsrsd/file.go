@@ -9,18 +9,18 @@ import (
 )
 
 // readFile reads a whole file, up to a limit of bytes.
-func readFile(path string, limit int64) ([]byte, error) {
+func readFile(path string, limit int) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", bare(err))
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	text, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", bare(err))
 	}
-	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("has more than %d bytes: that is no configuration file", limit)
+	if len(text) > limit {
+		return nil, errTooLarge(limit)
 	}
 	return text, nil
 }

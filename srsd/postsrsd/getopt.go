@@ -2,47 +2,51 @@ package postsrsd
 
 import "strings"
 
-// withValue are the options of PostSRSd 1.10 that take a value, and the
-// variable that wins over each: the launcher writes them behind
-// SRS_EXTRA_OPTIONS, and the last one counts.
-var withValue = map[byte]string{
-	'd': "SRS_DOMAIN", 'a': "SRS_SEPARATOR", 'l': "SRS_LISTEN_ADDR", 'f': "SRS_FORWARD_PORT",
-	'r': "SRS_REVERSE_PORT", 's': "SRS_SECRET", 'n': "SRS_HASHLENGTH", 'N': "SRS_HASHMIN",
-	'u': "RUN_AS", 'c': "CHROOT", 't': "", 'p': "",
+// overruled are the options of PostSRSd 1.10 with the variable that wins over
+// each: the launcher puts them behind SRS_EXTRA_OPTIONS, and the last counts.
+var overruled = map[byte]string{
+	'd': "SRS_DOMAIN",
+	's': "SRS_SECRET",
+	'a': "SRS_SEPARATOR",
+	'n': "SRS_HASHLENGTH",
+	'N': "SRS_HASHMIN",
+	'l': "SRS_LISTEN_ADDR",
+	'f': "SRS_FORWARD_PORT",
+	'r': "SRS_REVERSE_PORT",
+	'u': "RUN_AS",
+	'c': "CHROOT",
 }
 
 const extras = "SRS_EXTRA_OPTIONS"
 
 // extraOptions reads SRS_EXTRA_OPTIONS as sh and getopt(3) do: blanks part
-// the words, quotes mean nothing, options may share a word.
+// words, quotes mean nothing, and options may share a word.
 func (d *Defaults) extraOptions() error {
-	words := strings.Fields(d.value(extras))
+	words := strings.FieldsFunc(d.get(extras), func(r rune) bool { return strings.ContainsRune(" \t\n", r) })
 	for len(words) > 0 {
-		word := words[0]
-		words = words[1:]
-		if len(word) < 2 || word[0] != '-' || word == "--" {
-			return d.at(extras).errorf("%s: %s is no option: a value of -X stands right behind it, as in -Xexample.org", extras, shown(word))
+		letters, isOption := strings.CutPrefix(words[0], "-")
+		if !isOption || letters == "" || letters == "-" {
+			return d.at(extras).errorf("%s: %s is no option: write a domain behind its -X, as in -Xexample.org", extras, shown(words[0]))
 		}
-		used, err := d.cluster(word[1:], words)
+		used, err := d.optionWord(letters, words[1:])
 		if err != nil {
 			return err
 		}
-		words = words[used:]
+		words = words[1+used:]
 	}
 	return nil
 }
 
-// cluster reads the options of one word; used is 1 if the last one took the
-// next word for its value.
-func (d *Defaults) cluster(letters string, next []string) (used int, err error) {
-	for i := range len(letters) {
-		letter, rest := letters[i], letters[i+1:]
-		if letter == 'X' {
+// optionWord reads the options of one word; used is 1 if the last of them took
+// the next word for its value.
+func (d *Defaults) optionWord(letters string, next []string) (used int, err error) {
+	for ; letters != ""; letters = letters[1:] {
+		letter, rest := letters[0], letters[1:]
+		switch {
+		case letter == 'X': // its value is optional, so it never takes the next word
 			d.exclude(rest)
 			return 0, nil
-		}
-		variable, takesValue := withValue[letter]
-		if !takesValue {
+		case letter != 't' && letter != 'p' && overruled[letter] == "":
 			if err := d.flag(letter); err != nil {
 				return 0, err
 			}
@@ -50,11 +54,11 @@ func (d *Defaults) cluster(letters string, next []string) (used int, err error) 
 		}
 		if rest == "" {
 			if len(next) == 0 {
-				return 0, d.at(extras).errorf("%s: -%c lacks its value", extras, letter)
+				return 0, d.at(extras).errorf("%s: -%c has no value", extras, letter)
 			}
 			rest, used = next[0], 1
 		}
-		d.valued(letter, variable, rest)
+		d.valued(letter, rest)
 		return used, nil
 	}
 	return 0, nil
@@ -70,24 +74,24 @@ func (d *Defaults) flag(letter byte) error {
 		d.AlwaysRewrite = true
 	case 'D':
 		d.Daemonize = true
-	case 'e':
-		d.setTimeout(d.at("SRS_TIMEOUT"), d.value("SRS_TIMEOUT"))
-		d.PIDFile = d.value("SRS_PID_FILE")
+	case 'e': // reads the variables once more, at this place
+		d.setTimeout("SRS_TIMEOUT", d.get("SRS_TIMEOUT"))
+		d.PIDFile = d.get("SRS_PID_FILE")
 	case 'h', 'v':
-		return d.at(extras).errorf("%s: -%c prints a text and ends the daemon: leave it out", extras, letter)
+		return d.at(extras).errorf("%s: -%c prints a text and starts no daemon: leave it out", extras, letter)
 	default:
-		return d.at(extras).errorf("%s: there is no option -%c: PostSRSd 1.x has -A, -t SECONDS, -XDOMAIN, -4 and -6", extras, letter)
+		return d.at(extras).errorf("%s: there is no option %q: write -A, -t SECONDS, -XDOMAIN, -4, -6 or -p FILE", extras, "-"+string(rune(letter)))
 	}
 	return nil
 }
 
-func (d *Defaults) valued(letter byte, variable, value string) {
+func (d *Defaults) valued(letter byte, text string) {
 	switch letter {
 	case 't':
-		d.setTimeout(d.at(extras), value)
+		d.setTimeout(extras, text)
 	case 'p':
-		d.PIDFile = value
+		d.PIDFile = text
 	default:
-		d.warn(d.at(extras), "-%c has no effect in %s: set %s", letter, extras, variable)
+		d.warn(extras, "%s: -%c has no effect, %s decides: set that", extras, letter, overruled[letter])
 	}
 }

@@ -5,29 +5,28 @@ import (
 	"strings"
 )
 
-// token is what libconfuse's scanner tells apart: '{', '}', '(', ')', '=',
-// '+' (for +=), ',', 's' for a string of any kind, 0 at the end.
+// token is what libconfuse's scanner tells apart.
 type token struct {
-	kind byte
-	text string // of a string: its value
-	line int
+	kind byte   // one of { } ( ) = , and + for +=; s: a string of any kind; 0: the end
+	text string // of a string, its value
+	place
 }
 
 // lexer cuts the text of a postsrsd.conf into tokens.
 type lexer struct {
-	file   string
-	text   string
-	pos    int
-	line   int
-	getenv func(string) (string, bool)
-	open   int // the line of a comment that never ends; 0 if there is none
+	place    // of the next byte
+	text     string
+	pos      int
+	getenv   func(string) (string, bool)
+	unclosed int // the line of a comment that never ends, or 0
 }
 
+func newLexer(file, text string, getenv func(string) (string, bool)) *lexer {
+	return &lexer{place: place{file, 1}, text: text, getenv: getenv}
+}
+
+// wordEnds are the bytes that no word has.
 const wordEnds = " #\"'\t\n\r={}()+,*"
-
-func (l *lexer) errorf(format string, args ...any) error {
-	return place{l.file, l.line}.errorf(format, args...)
-}
 
 // next skips blanks and comments and takes one token.
 func (l *lexer) next() (token, error) {
@@ -45,15 +44,25 @@ func (l *lexer) next() (token, error) {
 			l.skipComment()
 		case strings.HasPrefix(rest, "+="):
 			l.pos += 2
-			return token{'+', "+=", l.line}, nil
+			return token{'+', "+=", l.place}, nil
 		case strings.IndexByte("{}()=,", c) >= 0:
 			l.pos++
-			return token{c, string(c), l.line}, nil
+			return token{c, string(c), l.place}, nil
 		default:
 			return l.value(rest)
 		}
 	}
-	return token{0, "the end of the file", l.line}, nil
+	return token{0, "the end of the file", l.place}, nil
+}
+
+// skipStray skips what libconfuse has no meaning for and drops between options.
+func (l *lexer) skipStray() {
+	for l.pos < len(l.text) && strings.IndexByte(" \t\r\n*+", l.text[l.pos]) >= 0 && !strings.HasPrefix(l.text[l.pos:], "+=") {
+		if l.text[l.pos] == '\n' {
+			l.line++
+		}
+		l.pos++
+	}
 }
 
 func (l *lexer) skipLine() {
@@ -67,7 +76,7 @@ func (l *lexer) skipLine() {
 func (l *lexer) skipComment() {
 	end := strings.Index(l.text[l.pos+2:], "*/")
 	if end < 0 {
-		l.open = l.line
+		l.unclosed = l.line
 		l.line += strings.Count(l.text[l.pos:], "\n")
 		l.pos = len(l.text)
 		return
@@ -78,7 +87,7 @@ func (l *lexer) skipComment() {
 }
 
 func (l *lexer) value(rest string) (token, error) {
-	start := l.line
+	start := l.place
 	var text string
 	var err error
 	switch {

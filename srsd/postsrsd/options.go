@@ -21,8 +21,8 @@ var options = map[string]option{
 	"domains-file":           text(func(c *Conf) *string { return &c.DomainsFile }),
 	"domains-file-watch":     boolean(func(c *Conf) *bool { return &c.DomainsFileWatch }),
 	"srs-domain":             one(assignSRSDomain),
-	"socketmap":              text(func(c *Conf) *string { return &c.endpoints[0] }),
-	"milter":                 text(func(c *Conf) *string { return &c.endpoints[1] }),
+	"socketmap":              text(func(c *Conf) *string { return &c.socketmap }),
+	"milter":                 text(func(c *Conf) *string { return &c.milter }),
 	"keep-alive":             one(assignKeepAlive),
 	"connection-limit":       number(0, math.MaxInt32, func(c *Conf) *int { return &c.ConnectionLimit }),
 	"secrets-file":           text(func(c *Conf) *string { return &c.SecretsFile }),
@@ -83,6 +83,9 @@ func number(least, most int, field func(*Conf) *int) option {
 // integer reads a number as strtol(3) does in base 0: octal with a leading 0,
 // hexadecimal with 0x; binary with 0b, as libconfuse does since 3.4.
 func integer(s string, least, most int) (int, error) {
+	if s == "" {
+		s = "0"
+	}
 	trimmed := strings.TrimLeft(s, " \t\n\v\f\r")
 	n, err := strconv.ParseInt(trimmed, 0, 64)
 	if strings.Contains(trimmed, "_") || strings.HasPrefix(strings.TrimLeft(strings.ToLower(trimmed), "+-"), "0o") {
@@ -99,19 +102,19 @@ func integer(s string, least, most int) (int, error) {
 
 func assignDomains(c *Conf, values []value, appended bool) error {
 	if !appended {
-		c.Domains = nil
+		c.Domains, c.local = nil, nil
 	}
 	for _, v := range values {
-		if err := checkDomain(v.text); err != nil {
+		if err := CheckDomain(v.text); err != nil {
 			return v.errorf("%w", err)
 		}
-		c.Domains = append(c.Domains, v.text)
+		c.Domains, c.local = append(c.Domains, v.text), append(c.local, entry{v.text, v.place})
 	}
 	return nil
 }
 
 func assignSRSDomain(c *Conf, v value) error {
-	if err := checkDomain(v.text); err != nil {
+	if err := CheckDomain(v.text); err != nil {
 		return v.errorf("%w", err)
 	}
 	c.SRSDomain = v.text

@@ -1,111 +1,132 @@
 package postsrsd
 
 import (
-	"errors"
 	"fmt"
 	"math"
+	"net"
+	"slices"
 	"strings"
 	"time"
 )
 
-// launcher are the values that the Debian package sets before it reads the
-// file. RUN_AS and CHROOT apply with a file only: PostSRSd 1.x with nothing
-// but its environment (-e) stays who and where it is.
+// The variables that mean something, and the values that the launcher of the
+// Debian package gives them before it reads the file.
 var launcher = map[string]string{
-	"SRS_SECRET":       "/etc/postsrsd.secret",
-	"SRS_SEPARATOR":    "=",
-	"SRS_HASHLENGTH":   "4",
-	"SRS_HASHMIN":      "4",
-	"SRS_FORWARD_PORT": "10001",
-	"SRS_REVERSE_PORT": "10002",
-	"SRS_LISTEN_ADDR":  "127.0.0.1",
-	"SRS_TIMEOUT":      "1800",
+	"SRS_DOMAIN":          "",
+	"SRS_SECRET":          "/etc/postsrsd.secret",
+	"SRS_SEPARATOR":       "=",
+	"SRS_HASHLENGTH":      "4",
+	"SRS_HASHMIN":         "4",
+	"SRS_EXCLUDE_DOMAINS": "",
+	"SRS_LISTEN_ADDR":     "127.0.0.1",
+	"SRS_FORWARD_PORT":    "10001",
+	"SRS_REVERSE_PORT":    "10002",
+	"SRS_TIMEOUT":         "1800",
+	"SRS_PID_FILE":        "",
+	"SRS_EXTRA_OPTIONS":   "",
+	"RUN_AS":              "postsrsd",
+	"CHROOT":              "/var/lib/postsrsd",
 }
 
-// ParseDefaults reads the text of /etc/default/postsrsd without touching any
-// file; name is the path that errors give. See [ReadDefaults].
-func ParseDefaults(name string, text []byte, environ []string, mydomain func() (string, error)) (*Defaults, error) {
-	d := &Defaults{Path: name, Network: "tcp", vars: environment(environ)}
-	if len(text) > maxDefaults {
-		return nil, &Error{File: name, Err: errors.New("is too large: that is no configuration file")}
+// environment makes variables of NAME=VALUE; of two with a name the last
+// counts.
+func environment(environ []string) map[string]value {
+	vars := make(map[string]value)
+	for _, entry := range environ {
+		if name, text, ok := strings.Cut(entry, "="); ok {
+			vars[name] = value{text, place{file: "environment"}}
+		}
 	}
-	s := &shell{file: name, text: strings.ReplaceAll(string(text), "\r\n", "\n"), line: 1, vars: d.vars, warn: d.warn}
-	if err := s.run(); err != nil {
-		return nil, err
-	}
-	if err := d.settle(); err != nil {
-		return nil, err
-	}
-	return d, d.settleDomain(mydomain)
+	return vars
 }
 
-func (d *Defaults) warn(at place, format string, args ...any) {
-	d.Warnings = append(d.Warnings, at.String()+": "+fmt.Sprintf(format, args...))
-}
-
-// value is a variable, or what the launcher sets in its place.
-func (d *Defaults) value(name string) string {
+// get is a variable, or what the launcher has set. Without a file there is no
+// launcher: PostSRSd then listens on loopback and stays who and where it is.
+func (d *Defaults) get(name string) string {
 	if v, ok := d.vars[name]; ok {
 		return v.text
 	}
-	if d.Path != "" {
-		switch name {
-		case "RUN_AS":
-			return "postsrsd"
-		case "CHROOT":
-			return "/var/lib/postsrsd"
-		}
+	if d.Path == "" && slices.Contains([]string{"SRS_LISTEN_ADDR", "RUN_AS", "CHROOT"}, name) {
+		return ""
 	}
 	return launcher[name]
 }
 
-func (d *Defaults) settle() error {
-	d.SecretFile = d.value("SRS_SECRET")
-	d.HashLength = d.number("SRS_HASHLENGTH", 4)
-	d.HashMinimum = d.number("SRS_HASHMIN", 4)
-	d.ListenAddr = d.value("SRS_LISTEN_ADDR")
-	d.ForwardPort, d.ReversePort = d.value("SRS_FORWARD_PORT"), d.value("SRS_REVERSE_PORT")
-	d.setTimeout(d.at("SRS_TIMEOUT"), d.value("SRS_TIMEOUT"))
-	d.PIDFile = d.value("SRS_PID_FILE")
-	d.RunAs, d.Chroot = d.value("RUN_AS"), d.value("CHROOT")
-	d.exclude(d.value("SRS_EXCLUDE_DOMAINS"))
+// settle checks the variables as PostSRSd 1.10 does at its start.
+func (d *Defaults) settle() (err error) {
+	d.SecretFile = d.get("SRS_SECRET")
+	if d.SecretFile == "" {
+		return d.at("SRS_SECRET").errorf("SRS_SECRET is empty: name the file that holds the secret")
+	}
+	separator := d.get("SRS_SEPARATOR")
+	if separator == "" || !strings.Contains("=+-", separator[:1]) {
+		return d.at("SRS_SEPARATOR").errorf("SRS_SEPARATOR is %s: write =, + or -, as in SRS_SEPARATOR==", shown(separator))
+	}
+	d.Separator = separator[0]
+	d.HashLength, d.HashMinimum = d.hash("SRS_HASHLENGTH"), d.hash("SRS_HASHMIN")
+	if d.ForwardPort, err = d.port("SRS_FORWARD_PORT"); err != nil {
+		return err
+	}
+	if d.ReversePort, err = d.port("SRS_REVERSE_PORT"); err != nil {
+		return err
+	}
+	d.settleProcess()
+	d.exclude(d.get("SRS_EXCLUDE_DOMAINS"))
 	if err := d.extraOptions(); err != nil {
 		return err
 	}
-	d.Exclude = NewDomains(d.ExcludeDomains...)
-	return d.check()
+	if err := d.checkListenAddr(); err != nil {
+		return err
+	}
+	d.Exclude = new(Domains)
+	for _, name := range d.ExcludeDomains {
+		d.Exclude.Add(name)
+	}
+	return nil
 }
 
-// exclude adds domains; commas, semicolons and white space part them.
+func (d *Defaults) settleProcess() {
+	d.setTimeout("SRS_TIMEOUT", d.get("SRS_TIMEOUT"))
+	d.PIDFile = d.get("SRS_PID_FILE")
+	d.RunAs, d.Chroot = d.get("RUN_AS"), d.get("CHROOT")
+	if d.RunAs == "" && d.Path != "" {
+		d.warn("RUN_AS", "RUN_AS is empty: the daemon keeps the user that starts it")
+	}
+}
+
+// exclude adds the domains of a list; commas, semicolons and white space part
+// them.
 func (d *Defaults) exclude(list string) {
 	d.ExcludeDomains = append(d.ExcludeDomains, strings.FieldsFunc(list, func(r rune) bool {
 		return strings.ContainsRune(",; \t\r\n", r)
 	})...)
 }
 
-// number reads as atoi(3) does; PostSRSd 1.10 takes 0 for "not set".
-func (d *Defaults) number(name string, unset int) int {
-	text := d.value(name)
-	n, whole := atoi(text)
-	if !whole {
-		d.warn(d.at(name), "%s is no number: %s is read as %d", shown(text), name, n)
-	}
+// hash is a length of hashes. PostSRSd 1.10 takes 0 for its default.
+func (d *Defaults) hash(name string) int {
+	n, whole := atoi(d.get(name))
 	if n == 0 {
-		return unset
+		n = 4
+	}
+	if !whole {
+		d.warn(name, "%s is no number: %s is %d", shown(d.get(name)), name, n)
 	}
 	return n
 }
 
-func (d *Defaults) setTimeout(at place, text string) {
+func (d *Defaults) setTimeout(name, text string) {
 	n, whole := atoi(text)
 	if !whole {
-		d.warn(at, "%s is no number of seconds: it is read as %d", shown(text), n)
+		d.warn(name, "%s is no number of seconds: the timeout is %d", shown(text), n)
+	}
+	if n == 0 {
+		d.warn(name, "a timeout of 0 closes every connection that does not ask at once")
 	}
 	d.Timeout = time.Duration(n) * time.Second
 }
 
-// atoi reads a number at the beginning of a text, 0 if there is none, bounded
-// by the int of C; whole is false if something follows or nothing is there.
+// atoi reads the number at the beginning of a text as atoi(3) does, 0 if there
+// is none, kept within the int of C. It is whole if nothing else is there.
 func atoi(s string) (n int, whole bool) {
 	s = strings.TrimLeft(s, " \t\n\v\f\r")
 	digits, negative := strings.CutPrefix(s, "-")
@@ -123,54 +144,77 @@ func atoi(s string) (n int, whole bool) {
 	return n, end > 0 && end == len(digits)
 }
 
-// check refuses what PostSRSd 1.10 refuses at its start.
-func (d *Defaults) check() error {
-	separator := d.value("SRS_SEPARATOR")
-	if separator == "" || !strings.Contains("=+-", separator[:1]) {
-		return d.at("SRS_SEPARATOR").errorf("%s is no separator: write SRS_SEPARATOR==, or + or - behind the first =", shown(separator))
+func (d *Defaults) port(name string) (int, error) {
+	n, err := parsePort(strings.TrimSpace(d.get(name)))
+	if err != nil {
+		return 0, d.at(name).errorf("%s: %w", name, err)
 	}
-	d.Separator = separator[0]
-	if d.SecretFile == "" {
-		return d.at("SRS_SECRET").errorf("SRS_SECRET is empty: name the file that holds the secret")
+	return n, nil
+}
+
+func (d *Defaults) checkListenAddr() error {
+	d.ListenAddr = d.get("SRS_LISTEN_ADDR")
+	ip := net.ParseIP(d.ListenAddr)
+	if ip == nil && strings.ContainsAny(d.ListenAddr, ":[] \t\n") {
+		return d.at("SRS_LISTEN_ADDR").errorf("SRS_LISTEN_ADDR is %s: write an address without port and brackets", shown(d.ListenAddr))
 	}
-	for _, name := range []string{"SRS_FORWARD_PORT", "SRS_REVERSE_PORT"} {
-		if err := checkPort(d.value(name)); err != nil {
-			return d.at(name).errorf("%s: %w", name, err)
-		}
+	if v4 := ip.To4() != nil; ip != nil && (v4 && d.Network == "tcp6" || !v4 && d.Network == "tcp4") {
+		return d.at(extras).errorf("%s: %s is no address for -%s: leave that option out", extras, d.ListenAddr, d.Network[3:])
 	}
 	return nil
 }
 
-// settleDomain finds the SRS domain, by asking Postfix if the file is silent.
+// settleDomain finds the SRS domain, by asking Postfix if nothing names one.
 func (d *Defaults) settleDomain(mydomain func() (string, error)) error {
-	d.Domain = d.value("SRS_DOMAIN")
+	d.Domain = d.get("SRS_DOMAIN")
 	if d.Domain == "" {
 		return d.askDomain(mydomain)
 	}
-	at := d.at("SRS_DOMAIN")
 	if strings.Contains(d.Domain, "$") {
-		return at.errorf("SRS_DOMAIN is %s, which nothing expands: write the name itself, or leave SRS_DOMAIN out to take mydomain of Postfix", shown(d.Domain))
+		return d.at("SRS_DOMAIN").errorf("SRS_DOMAIN is %s, which nothing expands: write the name itself, or leave SRS_DOMAIN out to take mydomain of Postfix", shown(d.Domain))
 	}
-	if strings.ContainsFunc(d.Domain, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("@<>\"", r) }) {
-		return at.errorf("SRS_DOMAIN is %s, which is no domain: write a name such as example.org", shown(d.Domain))
+	if !isHost(d.Domain) {
+		return d.at("SRS_DOMAIN").errorf("SRS_DOMAIN is %s: write one domain, such as example.org", shown(d.Domain))
 	}
 	if !strings.Contains(d.Domain, ".") {
-		d.warn(at, "SRS_DOMAIN %s has no dot: other hosts cannot send their bounces there", shown(d.Domain))
+		d.warn("SRS_DOMAIN", "SRS_DOMAIN %s has no dot: other hosts cannot send their bounces there", shown(d.Domain))
 	}
 	return nil
 }
 
+// isHost reports whether a text can stand behind the @ of an address.
+func isHost(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r == 0x7f || strings.ContainsRune("@<>()[]\",:;\\", r)
+	})
+}
+
 func (d *Defaults) askDomain(mydomain func() (string, error)) error {
+	const hint = "set SRS_DOMAIN to the domain that rewritten senders carry"
+	at := d.at("SRS_DOMAIN")
 	answer, err := mydomain()
 	answer = strings.TrimSpace(answer)
 	switch {
 	case err != nil:
-		return d.at("SRS_DOMAIN").errorf("SRS_DOMAIN is not set, and `postconf -h mydomain` fails: %w: set SRS_DOMAIN", err)
+		return at.errorf("SRS_DOMAIN is empty, and Postfix was asked for mydomain: %w: %s", err, hint)
 	case answer == "":
-		return d.at("SRS_DOMAIN").errorf("SRS_DOMAIN is not set, and `postconf -h mydomain` is empty: set SRS_DOMAIN to the domain that rewritten senders carry")
-	case !strings.Contains(answer, "."):
-		return d.at("SRS_DOMAIN").errorf("SRS_DOMAIN is not set, and `postconf -h mydomain` says %s, which has no dot: set SRS_DOMAIN to the domain that rewritten senders carry", shown(answer))
+		return at.errorf("SRS_DOMAIN is empty, and so is mydomain of Postfix: %s", hint)
+	case !isHost(answer) || !strings.Contains(answer, "."):
+		return at.errorf("SRS_DOMAIN is empty, and mydomain of Postfix is %s, a name that other hosts cannot look up: %s", shown(answer), hint)
 	}
 	d.Domain = answer
 	return nil
+}
+
+// noticeUnknown warns of variables in the file that look like ours and mean
+// nothing.
+func (d *Defaults) noticeUnknown() {
+	var unknown []string
+	for name, v := range d.vars {
+		if _, known := launcher[name]; !known && strings.HasPrefix(name, "SRS_") && v.line != 0 {
+			unknown = append(unknown, fmt.Sprintf("%s: PostSRSd has no variable %s", v.place, name))
+		}
+	}
+	slices.Sort(unknown)
+	d.Warnings = append(d.Warnings, unknown...)
 }
