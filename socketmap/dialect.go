@@ -45,16 +45,14 @@ func (d Dialect) split(request string) (name, rest string, err error) {
 // splitCString leaves a NUL that ends the name to what follows it.
 func splitCString(request string) (name, rest string, err error) {
 	request = strings.TrimLeft(request, " ")
-	end := strings.IndexAny(request, " \x00")
-	switch {
-	case request == "" || end == 0:
-		return "", "", malformed("no name of a map")
-	case end < 0:
-		return request, "", nil
-	case request[end] == 0:
-		return request[:end], request[end:], nil
+	end := 0
+	for end < len(request) && request[end] != ' ' && request[end] != 0 {
+		end++
 	}
-	return request[:end], request[end+1:], nil
+	if end == 0 {
+		return "", "", malformed("no name of a map")
+	}
+	return request[:end], strings.TrimPrefix(request[end:], " "), nil
 }
 
 // key is what the map is asked for.

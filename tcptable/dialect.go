@@ -64,11 +64,11 @@ func readCString(r *bufio.Reader, limit int) (string, error) {
 func parseCString(line []byte) (string, error) {
 	line, _, _ = bytes.Cut(line, []byte{0})
 	line = bytes.TrimLeft(line, " \r")
-	end := bytes.IndexAny(line, " \r")
-	if end < 0 || string(line[:end]) != "get" {
+	rest, ok := bytes.CutPrefix(line, []byte("get"))
+	if !ok || len(rest) == 0 || rest[0] != ' ' && rest[0] != '\r' {
 		return "", notGet(line)
 	}
-	quoted, _, _ := bytes.Cut(bytes.TrimLeft(line[end+1:], "\r"), []byte{'\r'})
+	quoted, _, _ := bytes.Cut(bytes.TrimLeft(rest[1:], "\r"), []byte{'\r'})
 	if len(quoted) == 0 {
 		return "", malformed("no key")
 	}
