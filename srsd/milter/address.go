@@ -86,11 +86,18 @@ func notInDomain(r rune) bool {
 	return isControl(r) || strings.ContainsRune(" \"(),;<>\\", r)
 }
 
-// shorten bounds and escapes an address for the log.
-func shorten(address string) string {
-	const most = 200
-	if len(address) > most {
-		return fmt.Sprintf("%q…", address[:most])
+// most is how many bytes of an address, or other text of a peer, are logged.
+const most = 200
+
+// clipped bounds text for an attribute of the log, whose handler escapes it.
+func clipped(text string) string {
+	if len(text) > most {
+		return text[:most] + "…"
 	}
-	return fmt.Sprintf("%q", address)
+	return text
+}
+
+// shorten bounds and escapes text for an error.
+func shorten(text string) string {
+	return fmt.Sprintf("%q", clipped(text))
 }

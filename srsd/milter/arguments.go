@@ -38,7 +38,7 @@ func (f *front) refuseAddress(code gomilter.Code, what, shown string) error {
 	} else {
 		f.session.observe(RecipientRefused)
 	}
-	f.log.Info("address refused", "command", string(rune(code)), "why", what, "address", shorten(shown))
+	f.log.Info("address refused", "command", string(rune(code)), "why", what, "address", clipped(shown))
 	f.answer(byte(gomilter.ActReject))
 	return nil
 }

@@ -51,7 +51,7 @@ func (s *session) RcptTo(to string, m *gomilter.Modifier) (gomilter.Response, er
 			return s.unexpected("RCPT")
 		}
 		recipient, _ := internal(to)
-		log = log.With("sender", shorten(s.message.sender), "recipient", shorten(recipient))
+		log = log.With("sender", clipped(s.message.sender), "recipient", clipped(recipient))
 		if s.message.full() {
 			log.Info("recipient refused", "reply", tooMany)
 			s.observe(RecipientDeferred)
@@ -92,7 +92,7 @@ func (s *session) Body(m *gomilter.Modifier) (gomilter.Response, error) {
 		s.reset()
 		edits, err := message.edits(ctx)
 		if err != nil {
-			return s.failed(log.With("sender", shorten(message.sender)), err)
+			return s.failed(log.With("sender", clipped(message.sender)), err)
 		}
 		s.apply(log, m, message, edits)
 		return gomilter.RespAccept
@@ -133,7 +133,7 @@ func (s *session) apply(log *slog.Logger, m *gomilter.Modifier, message *envelop
 	}
 	s.observe(e.result)
 	log.Debug("message passed", "result", string(e.result), "recipients", len(message.recipients), "reversed", e.reversed,
-		"sender", shorten(message.sender), "rewritten", shorten(e.sender))
+		"sender", clipped(message.sender), "rewritten", clipped(e.sender))
 }
 
 // Abort forgets the message.
@@ -160,7 +160,7 @@ func (s *session) unexpected(command string) gomilter.Response {
 func (s *session) step(command string, m *gomilter.Modifier, run func(context.Context, *slog.Logger) gomilter.Response) (resp gomilter.Response, _ error) {
 	log := s.log
 	if id := m.Macros["i"]; id != "" {
-		log = log.With("queue_id", shorten(id))
+		log = log.With("queue_id", clipped(id))
 	}
 	defer func() {
 		if p := recover(); p != nil {

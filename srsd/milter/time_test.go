@@ -61,6 +61,17 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+// The deadline that the core sets for a first request is replaced.
+func TestDeadlineOfTheCore(t *testing.T) {
+	r := newRig(fakeRules())
+	ours, theirs := net.Pipe()
+	ours.SetReadDeadline(time.Unix(1, 0))
+	done := make(chan struct{})
+	go func() { defer close(done); r.handler.ServeConn(t.Context(), ours) }()
+	newPeer(t, theirs).open().send("QUIT")
+	<-done
+}
+
 // A session that is used stays, however long.
 func TestLongSession(t *testing.T) {
 	timed(t, fakeRules(), func(t *testing.T, r *rig, p *peer, _ context.CancelFunc) {
