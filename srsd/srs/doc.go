@@ -58,8 +58,8 @@
 // # Security
 //
 // What verifies was signed with a secret, or guessed. Four characters are 24
-// bits; as half of the alphabet differs in case only, the best guess is right
-// once in 2^20 tries per key (in 2^5 per character), and each try is a
+// bits; as 52 of the 64 are letters, whose case does not count, the best guess
+// is right once in 2^20 tries per key (2^5 per character), and each try is a
 // delivery attempt. Who guesses right has one address at this domain that sends
 // mail to one third party for three weeks: a relay of bounces, no open one.
 // A stranger needs no guess for a like thing: mail sent under a false sender
