@@ -12,17 +12,17 @@ func parseConf(name string, text []byte, getenv func(string) (string, bool)) (*C
 		return nil, &Error{File: name, Err: errTooLarge(maxConf)}
 	}
 	c := newConf(name)
-	p := &confParser{conf: c, lexer: newLexer(name, string(text), getenv)}
+	p := &confParser{c, &lexer{place: place{name, 1}, text: string(text), getenv: getenv, warn: c.warn}}
 	for more := true; more; {
 		var err error
 		if more, err = p.option(); err != nil {
 			return nil, err
 		}
 	}
-	if line := p.lexer.unclosed; line != 0 {
-		c.warn(place{name, line}, "the comment that begins here never ends: everything behind it is ignored")
+	if err := c.check(); err != nil {
+		return nil, err
 	}
-	return c, c.check()
+	return c, nil
 }
 
 // confParser reads options into a Conf.
@@ -39,15 +39,18 @@ type value struct {
 
 // option reads one option; more is false at the end of the file.
 func (p *confParser) option() (more bool, err error) {
-	p.lexer.skipStray()
 	name, err := p.lexer.next()
 	if err != nil || name.kind == 0 {
+		p.noticeOpen()
 		return false, err
 	}
 	if name.kind != 's' {
 		return false, name.errorf("%s stands where an option should begin: write NAME = VALUE", shown(name.text))
 	}
 	set, known := options[name.text]
+	if !known && p.lexer.dropped.line == name.line {
+		return false, name.errorf("there is a + or * outside of quotes: write the value in quotes")
+	}
 	if !known {
 		return false, name.errorf("%w", unknownOption(name.text))
 	}
@@ -77,7 +80,7 @@ func (p *confParser) values(option string, list bool) ([]value, error) {
 	if t.kind == '{' && list {
 		return p.list(option)
 	}
-	v, err := single(option, t)
+	v, err := p.single(option, t)
 	return []value{v}, err
 }
 
@@ -88,7 +91,7 @@ func (p *confParser) list(option string) (values []value, err error) {
 		if err != nil || t.kind == '}' {
 			return values, err
 		}
-		v, err := single(option, t)
+		v, err := p.single(option, t)
 		if err != nil {
 			return nil, err
 		}
@@ -104,17 +107,28 @@ func (p *confParser) list(option string) (values []value, err error) {
 }
 
 // single is a token that must be a string.
-func single(option string, t token) (value, error) {
-	if t.kind == 0 {
+func (p *confParser) single(option string, t token) (value, error) {
+	dropped := p.lexer.dropped
+	switch {
+	case p.lexer.open.line != 0:
+		return value{}, p.lexer.open.errorf("the string that begins here never ends: add a \"")
+	case dropped.line != 0 && dropped.line != t.line:
+		return value{}, dropped.errorf("%s has a + or * outside of quotes: write the value in quotes", option)
+	case t.kind == 0:
 		return value{}, t.errorf("the file ends where %s should have a value", option)
-	}
-	if t.kind != 's' {
+	case t.kind != 's':
 		return value{}, t.errorf("%s has %s for a value: write a word, or a string in quotes", option, shown(t.text))
-	}
-	if strings.IndexByte(t.text, 0) >= 0 {
+	case strings.IndexByte(t.text, 0) >= 0:
 		return value{}, t.errorf("%s has a NUL in its value: that is no text", option)
 	}
 	return value{t.text, t.place}, nil
+}
+
+// noticeOpen warns of a string that ends with the file, in place of an option.
+func (p *confParser) noticeOpen() {
+	if open := p.lexer.open; open.line != 0 {
+		p.conf.warn(open, "the string that begins here never ends: all that follows is ignored, as PostSRSd does")
+	}
 }
 
 // unknownOption names what was probably meant.
