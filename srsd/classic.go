@@ -19,29 +19,21 @@ const (
 type Classic struct {
 	*Engine
 
-	// Excluded domains (SRS_EXCLUDE_DOMAINS) are compared with the end of the
-	// whole address: one with a leading dot with all that ends so, any other
-	// with what is behind an @.
-	Excluded []string
+	// Excluded tells which addresses are left alone (SRS_EXCLUDE_DOMAINS);
+	// nil: none.
+	Excluded func(address string) bool
 
 	Always bool // rewrite senders of the SRS domain, too (-A)
 }
 
 // Forward is the map of the forward port.
-func (c Classic) Forward() lookup.Map {
-	excluded := make([]string, len(c.Excluded))
-	for i, domain := range c.Excluded {
-		excluded[i] = foldASCII(domain)
-	}
-	c.Excluded = excluded
-	return lookup.Func(c.forward)
-}
+func (c Classic) Forward() lookup.Map { return lookup.Func(c.forward) }
 
 // Reverse is the map of the reverse port.
 func (c Classic) Reverse() lookup.Map { return reverser{c.Engine} }
 
 func (c Classic) forward(ctx context.Context, key string) (string, bool, error) {
-	if c.excludes(key) {
+	if c.Excluded != nil && c.Excluded(key) {
 		return c.leave(resultLocal, textExcluded)
 	}
 	if _, err := c.restore(ctx, key); err == nil {
@@ -81,33 +73,8 @@ func (c Classic) stays(ctx context.Context, domain string) (bool, error) {
 	return c.local(ctx, domain)
 }
 
-// excludes reports an address that ends in an excluded domain.
-func (c Classic) excludes(address string) bool {
-	if len(c.Excluded) == 0 {
-		return false
-	}
-	folded := foldASCII(address)
-	for _, domain := range c.Excluded {
-		before, ends := strings.CutSuffix(folded, domain)
-		if ends && before != "" && (strings.HasPrefix(domain, ".") || strings.HasSuffix(before, "@")) {
-			return true
-		}
-	}
-	return false
-}
-
 // leave says why a sender is left as it is.
 func (c Classic) leave(result, text string) (string, bool, error) {
 	c.Metrics.count(forward, result)
 	return text, false, nil
-}
-
-// foldASCII lowers A to Z and nothing else, as C does without a locale.
-func foldASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, s)
 }

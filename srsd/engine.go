@@ -137,6 +137,11 @@ func (e *Engine) restore(ctx context.Context, address string) (string, error) {
 	return original, nil
 }
 
+// Ours reports an SRS address of exactly the SRS domain.
+func (e *Engine) Ours(address string) bool {
+	return srs.IsSRS(address) && strings.IndexByte(address, '@') >= 0 && e.ours(address)
+}
+
 // ours reports an address of the SRS domain, or of none.
 func (e *Engine) ours(address string) bool {
 	at := strings.IndexByte(address, '@')

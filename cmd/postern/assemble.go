@@ -97,7 +97,7 @@ func assemble(ctx context.Context, c *config.Config, w *works, before *assembly)
 	if err := open(before); err != nil {
 		return nil, err
 	}
-	if err := a.openSRS(before); err != nil {
+	if err := a.openSRS(ctx, before); err != nil {
 		return nil, errors.Join(err, a.retire(before))
 	}
 	for name := range a.set {

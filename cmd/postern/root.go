@@ -51,8 +51,8 @@ func newRoot() *cobra.Command {
 		return usage("%w: see '%s --help'", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newServe(), newSocketmap(), newTCPTable(),
-		newQuery(), newFlush(), newAcceptSnapshot(),
+		newServe(), newSocketmap(), newTCPTable(), newSRSD(),
+		newQuery(), newSRSCommand(), newFlush(), newAcceptSnapshot(),
 		newSchema(), newDemo(), newVersion(),
 	)
 	for _, cmd := range append(root.Commands(), root) {

@@ -40,7 +40,7 @@ type srsService struct {
 
 // newSRS reads the secrets and makes the engine. The store of before is taken
 // over if it is the same.
-func newSRS(c *config.Config, w *works, before *srsService) (*srsService, error) {
+func newSRS(ctx context.Context, c *config.Config, w *works, before *srsService) (*srsService, error) {
 	s := &srsService{config: c.SRSD}
 	secrets, err := srsd.ReadDatedSecrets(c.SRSD.SecretsFile, w.now())
 	if err != nil {
@@ -52,7 +52,7 @@ func newSRS(c *config.Config, w *works, before *srsService) (*srsService, error)
 	}
 	local, err := postsrsd.NewDomains(localDomains(c))
 	if err != nil {
-		return nil, badConfig(fmt.Errorf("srsd: local_domains: %w", err))
+		return nil, badConfig(fmt.Errorf("srsd.local_domains: %w", err))
 	}
 	s.engine = &srsd.Engine{
 		Rewriter:  rewriter,
@@ -67,7 +67,7 @@ func newSRS(c *config.Config, w *works, before *srsService) (*srsService, error)
 	if c.SRSD.Store == "" {
 		return s, nil
 	}
-	if s.store, err = openEnvelopes(c.SRSD.Store, w, before); err != nil {
+	if s.store, err = openEnvelopes(ctx, c.SRSD.Store, w, before); err != nil {
 		return nil, badConfig(err)
 	}
 	s.engine.Store, s.engine.Envelope = s.store, srsd.Hybrid
@@ -75,11 +75,11 @@ func newSRS(c *config.Config, w *works, before *srsService) (*srsService, error)
 }
 
 // openEnvelopes opens the store at a place, or takes it over.
-func openEnvelopes(at string, w *works, before *srsService) (*envelope.Store, error) {
+func openEnvelopes(ctx context.Context, at string, w *works, before *srsService) (*envelope.Store, error) {
 	if before != nil && before.store != nil && before.config.Store == at {
 		return before.store, nil
 	}
-	return envelope.Open(at, envelope.Options{MaxEntries: maxStored, Now: w.now, Log: w.log, Metrics: w.envelopes})
+	return envelope.Open(ctx, at, envelope.Options{MaxEntries: maxStored, Now: w.now, Log: w.log, Metrics: w.envelopes})
 }
 
 // rewriterOptions are those of the native face: hashes without characters that
@@ -126,6 +126,10 @@ func (s *srsService) open() {
 
 // milterRules are the native milter's.
 func (a *assembly) milterRules() milter.Rules {
+	if a.srs == nil {
+		gone := lookup.Broken(errNoSRS)
+		return milter.Rules{Forward: gone, Reverse: gone}
+	}
 	where := stays{engine: a.srs.engine}
 	if a.tables != nil || len(a.clients) > 0 {
 		where.virtual, where.domains = a.set[builtin.Virtual], a.set[builtin.VirtualDomains]
@@ -184,7 +188,7 @@ func hostedBy(domains lookup.Map) func(context.Context, string) (bool, error) {
 
 // openSRS adds the SRS maps to the set: ours, or those of the srsd that runs
 // alone.
-func (a *assembly) openSRS(before *assembly) error {
+func (a *assembly) openSRS(ctx context.Context, before *assembly) error {
 	switch {
 	case a.config.SRSD == nil:
 		maps.Copy(a.set, brokenSRS(errors.New("no SRS is configured: add an srsd block")))
@@ -201,7 +205,7 @@ func (a *assembly) openSRS(before *assembly) error {
 	if before != nil {
 		held = before.srs
 	}
-	s, err := newSRS(a.config, a.works, held)
+	s, err := newSRS(ctx, a.config, a.works, held)
 	switch {
 	case err != nil && a.works.role.command:
 		maps.Copy(a.set, brokenSRS(err))

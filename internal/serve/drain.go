@@ -28,18 +28,18 @@ func (h *house) drain() error {
 	open := h.startLeaving()
 	h.log.Info("draining", "connections", open)
 	h.stop()
-	if h.emptyWithin(h.limits.LameDuck) {
+	if h.emptyWithin(h.limits.LameDuck, h.hurry) {
 		h.log.Info("drained", "took", h.now()-began)
 		return nil
 	}
 	h.each(func(c *conn) { h.floor.release(c, endDrained) })
-	if h.emptyWithin(h.limits.Drain) {
+	if h.emptyWithin(h.limits.Drain, nil) {
 		h.log.Info("drained", "took", h.now()-began)
 		return nil
 	}
 	h.abort()
 	cut := h.each(func(c *conn) { c.cut(endAborted) })
-	h.emptyWithin(farewell)
+	h.emptyWithin(farewell, nil)
 	return fmt.Errorf("drain: %d connections were cut off after %v", cut, h.limits.LameDuck+h.limits.Drain)
 }
 
@@ -64,14 +64,17 @@ func (h *house) each(f func(*conn)) int {
 	return len(h.conns)
 }
 
-// emptyWithin waits for the last connection to leave.
-func (h *house) emptyWithin(limit time.Duration) bool {
+// emptyWithin waits for the last connection to leave, until the limit has
+// passed or hurry is closed.
+func (h *house) emptyWithin(limit time.Duration, hurry <-chan struct{}) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-h.empty:
 		return true
 	case <-timer.C:
+		return false
+	case <-hurry:
 		return false
 	}
 }

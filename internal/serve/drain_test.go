@@ -159,6 +159,31 @@ func TestLameDuckIsStillAsked(t *testing.T) {
 	})
 }
 
+// Hurry ends the lame duck, and no request with it.
+func TestHurryEndsTheLameDuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ln := newPipes()
+		hurry := make(chan struct{})
+		v := start(t, ln, &serve.Server{Handler: serve.HandlerFunc(shout), Hurry: hurry, Limits: serve.Limits{LameDuck: 1000 * time.Second}})
+		idle, busy := ln.dial(), ln.dial()
+		ask(t, idle, "before")
+		v.stop()
+		time.Sleep(5 * time.Second)
+		ask(t, idle, "during")
+		began := time.Now()
+		send(t, busy, "hal")
+		synctest.Wait()
+		close(hurry)
+		wantClosed(t, idle)
+		send(t, busy, "f\n")
+		want(t, busy, "HALF\n")
+		v.stopped()
+		if d := time.Since(began); d != 0 {
+			t.Errorf("released after %v", d)
+		}
+	})
+}
+
 // A stop at any moment of the setting of a deadline is not lost: else its
 // connection would go on until the drain time was over, and Serve would fail.
 // Requests in two pieces make the core set two deadlines each.

@@ -15,6 +15,7 @@ import (
 // house holds the connections of one listener.
 type house struct {
 	listener string
+	hurry    <-chan struct{} // ends the lame duck
 	limits   Limits
 	counters *counters
 	log      *slog.Logger

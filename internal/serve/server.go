@@ -48,6 +48,9 @@ type Server struct {
 	Limits      Limits      // per listener
 	Log         *slog.Logger
 	Metrics     *Metrics // nil counts nowhere
+
+	// Hurry, when it is closed, ends Limits.LameDuck; nil never does.
+	Hurry <-chan struct{}
 }
 
 // Serve accepts connections on ln until ctx ends or ln is closed, drains, and
@@ -85,7 +88,7 @@ func (s *Server) open(ctx context.Context, ln net.Listener) (*house, error) {
 	}
 	name := listenerName(ln)
 	h := newHouse(ctx, limits, metrics.of(s.Daemon), log.With("daemon", s.Daemon, "listener", name))
-	h.listener = name
+	h.listener, h.hurry = name, s.Hurry
 	if s.Handler != nil {
 		h.floor = upper{s.Handler, h}
 	} else {

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"postern/internal/daemon"
+	"postern/internal/supervise"
+	"postern/srsd"
+	"postern/srsd/postsrsd"
+)
+
+// postsrsdFile is a configuration file of PostSRSd, of either generation.
+type postsrsdFile struct {
+	conf      string // 2.x
+	defaults  string // 1.x; empty with environ: the environment alone
+	environ   bool
+	overrides postsrsd.Overrides
+	metrics   string // where our own metrics are; "off": nowhere
+}
+
+// postsrsdConfig is one reading of the file.
+type postsrsdConfig struct {
+	settings  postsrsdSettings
+	endpoints []namedEndpoint
+	confine   supervise.Confinement
+	pidFile   string
+	daemonize bool
+	watch     string // domains-file to be watched; empty: none
+}
+
+// namedEndpoint is an endpoint and what it is for: forward, reverse, socketmap
+// or milter.
+type namedEndpoint struct {
+	use string
+	at  []postsrsd.Endpoint // one of several may fail
+}
+
+// read reads the configuration, its domains and its secrets.
+func (f postsrsdFile) read(ctx context.Context, log *slog.Logger) (*postsrsdConfig, error) {
+	if f.conf != "" {
+		return f.readConf(log)
+	}
+	return f.readDefaults(ctx, log)
+}
+
+// readConf reads a postsrsd.conf of 2.x.
+func (f postsrsdFile) readConf(log *slog.Logger) (*postsrsdConfig, error) {
+	c, err := postsrsd.ReadConf(f.conf)
+	if err != nil {
+		return nil, badConfig(err)
+	}
+	c.Override(f.overrides)
+	warn(log, c.Warnings)
+	secrets, err := readPostSRSdSecrets(c.SecretsFile, log)
+	if err != nil {
+		return nil, badConfig(fmt.Errorf("%s: %w", c.Where("secrets-file"), err))
+	}
+	r := &postsrsdConfig{
+		settings: postsrsdSettings{
+			Generation: 2, Domain: c.SRSDomain, Secrets: secrets, Separator: c.Separator,
+			HashLength: c.HashLength, HashMinimum: c.HashMinimum, Always: c.AlwaysRewrite,
+			Domains: c.Local.Names(), Database: location(c.EnvelopeDatabase),
+			Wait: waitOf(c.KeepAlive), Connections: c.ConnectionLimit,
+			MilterRewriteLocal: c.MilterRewriteLocal, MilterRecipients: c.MilterRecipientLimit,
+			Syslog: c.Syslog, Debug: c.Debug,
+		},
+		confine:   supervise.Confinement{User: c.UnprivilegedUser, Chroot: c.ChrootDir},
+		pidFile:   c.PIDFile,
+		daemonize: c.Daemonize,
+	}
+	if c.DomainsFileWatch {
+		r.watch = c.DomainsFile
+	}
+	for use, at := range map[string]postsrsd.Endpoint{"socketmap": c.Socketmap, "milter": c.Milter} {
+		if !at.IsZero() {
+			r.endpoints = append(r.endpoints, namedEndpoint{use, at.Listeners()})
+		}
+	}
+	if len(r.endpoints) == 0 {
+		return nil, badConfig(fmt.Errorf("%s: nothing to serve: socketmap and milter are both off", f.conf))
+	}
+	return r, nil
+}
+
+// readDefaults reads /etc/default/postsrsd of 1.x.
+func (f postsrsdFile) readDefaults(ctx context.Context, log *slog.Logger) (*postsrsdConfig, error) {
+	d, err := postsrsd.ReadDefaults(f.defaults, os.Environ(), func() (string, error) { return mydomain(ctx) })
+	if err != nil {
+		return nil, badConfig(err)
+	}
+	warn(log, d.Warnings)
+	secrets, err := readPostSRSdSecrets(d.SecretFile, log)
+	if err != nil {
+		return nil, badConfig(fmt.Errorf("%s: %w", d.Where("SRS_SECRET"), err))
+	}
+	const longest = 27 // characters of base64 in a hash: 1.x cannot write more
+	return &postsrsdConfig{
+		settings: postsrsdSettings{
+			Generation: 1, Domain: d.Domain, Secrets: secrets, Separator: d.Separator,
+			HashLength: min(d.HashLength, longest), HashMinimum: min(d.HashMinimum, longest), Always: d.AlwaysRewrite,
+			Domains: d.ExcludeDomains, Wait: waitOf(d.Timeout), Syslog: true,
+		},
+		endpoints: []namedEndpoint{{"forward", d.Forward()}, {"reverse", d.Reverse()}},
+		confine:   supervise.Confinement{User: d.RunAs, Chroot: d.Chroot},
+		pidFile:   d.PIDFile,
+		daemonize: d.Daemonize,
+	}, nil
+}
+
+// mydomain asks postconf(1), as the launcher of Debian's package does.
+func mydomain(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return postconf(ctx, "", "mydomain")
+}
+
+// readPostSRSdSecrets reads the secrets. A file that others can read is a
+// warning: PostSRSd takes it.
+func readPostSRSdSecrets(path string, log *slog.Logger) ([][]byte, error) {
+	secrets, err := srsd.ReadSecrets(path)
+	if errors.Is(err, srsd.ErrOpenToOthers) {
+		log.Warn("a secret that all can read is none: whoever knows it can send mail to anybody through this host", "error", err)
+		err = nil
+	}
+	var texts [][]byte
+	for _, s := range secrets {
+		texts = append(texts, s.Text)
+	}
+	return texts, err
+}
+
+func warn(log *slog.Logger, warnings []string) {
+	for _, text := range warnings {
+		log.Warn(text)
+	}
+}
+
+// waitOf is how long a request is awaited; PostSRSd's zero and less are for
+// ever.
+func waitOf(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 365 * 24 * time.Hour
+	}
+	return d
+}
+
+// location is a database as package envelope names it.
+func location(d postsrsd.Database) string {
+	if d.Kind == "" {
+		return ""
+	}
+	return d.Kind + ":" + d.Address
+}
+
+// postsrsdLoader loads for a supervise.Parent.
+type postsrsdLoader struct {
+	file    postsrsdFile
+	sockets *daemon.Sockets
+	log     *slog.Logger
+	watch   atomic.Pointer[string] // domains-file to be watched
+}
+
+// load reads everything and opens what is not open yet.
+func (l *postsrsdLoader) load(ctx context.Context, held []supervise.Listener) (supervise.Load, error) {
+	c, err := l.file.read(ctx, l.log)
+	if err != nil {
+		return supervise.Load{}, err
+	}
+	o := listenerSet{sockets: l.sockets, held: held}
+	for _, e := range c.endpoints {
+		o.add(e)
+	}
+	if at := l.file.metrics; at != "off" {
+		o.addMetrics(at, l.log)
+	}
+	if err := errors.Join(o.errs...); err != nil {
+		o.closeNew()
+		return supervise.Load{}, err
+	}
+	l.watch.Store(&c.watch)
+	return supervise.Load{Settings: c.settings, Listeners: o.all, Confinement: c.confine}, nil
+}
+
+// listenerSet collects the listeners of a load.
+type listenerSet struct {
+	sockets *daemon.Sockets
+	held    []supervise.Listener
+	all     []supervise.Listener
+	opened  []net.Listener
+	errs    []error
+}
+
+// add opens the sockets of an endpoint; one of several may fail.
+func (o *listenerSet) add(e namedEndpoint) {
+	var errs []error
+	good := 0
+	for _, at := range e.at {
+		spec, err := listenSpec(at)
+		if err == nil {
+			err = o.listen(e.use, spec)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		good++
+	}
+	if good == 0 {
+		o.errs = append(o.errs, errs...)
+	}
+}
+
+// listen takes over the listener of that name or opens it.
+func (o *listenerSet) listen(use string, spec daemon.ListenSpec) error {
+	name := use + " " + spec.At
+	for _, l := range o.held {
+		if l.Name == name {
+			o.all = append(o.all, l)
+			return nil
+		}
+	}
+	ln, err := o.sockets.Listen(spec)
+	if err != nil {
+		return err
+	}
+	o.opened = append(o.opened, ln)
+	o.all = append(o.all, supervise.Listener{Name: name, Listener: ln})
+	return nil
+}
+
+// addMetrics opens the HTTP listener that PostSRSd has not. It is done without
+// if it cannot be had.
+func (o *listenerSet) addMetrics(at string, log *slog.Logger) {
+	if err := o.listen("metrics", daemon.ListenSpec{At: at}); err != nil {
+		log.Warn("no metrics: --metrics names another place, or off", "error", err)
+	}
+}
+
+func (o *listenerSet) closeNew() {
+	for _, ln := range o.opened {
+		ln.Close()
+	}
+}
+
+// listenSpec spells an endpoint as package daemon does. PostSRSd makes its unix
+// sockets for everybody.
+func listenSpec(e postsrsd.Endpoint) (daemon.ListenSpec, error) {
+	if e.Network == "unix" {
+		path, err := filepath.Abs(e.Address)
+		return daemon.ListenSpec{At: "unix:" + path, Owner: strconv.Itoa(os.Geteuid()), Group: strconv.Itoa(os.Getegid()), Mode: 0o666}, err
+	}
+	host, service, err := net.SplitHostPort(e.Address)
+	if err != nil {
+		return daemon.ListenSpec{}, err
+	}
+	port, err := net.LookupPort(e.Network, service)
+	if err != nil {
+		return daemon.ListenSpec{}, err
+	}
+	return daemon.ListenSpec{At: "inet:" + net.JoinHostPort(cmp.Or(host, everywhere(e.Network)), strconv.Itoa(port))}, nil
+}
+
+// everywhere is every address of a family.
+func everywhere(network string) string {
+	if network == "tcp4" {
+		return "0.0.0.0"
+	}
+	return "::"
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+
+	"postern/internal/config"
+	"postern/internal/lookup"
+	"postern/srsd"
+)
+
+func newSRSCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "srs",
+		Short:   "Rewrite one address, turn one back, or change the secret",
+		Long:    "Rewrite one address, turn one back, or change the secret, with the secrets and the store of the\nsrsd block. Exit status 0: yes; 1: the address stays as it is, and the reason is on stderr; 75: trouble.",
+		Example: "  postern srs forward friend@example.net\n  postern srs reverse SRS0=vmyz=2W=example.net=friend@srs.example.org\n  postern srs rotate",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usage("say forward, reverse or rotate: see '%s --help'", cmd.CommandPath())
+		},
+	}
+	cmd.AddCommand(
+		newSRSLookup("forward", srsd.MapForward, "Print what an envelope sender is rewritten to", "friend@example.net"),
+		newSRSLookup("reverse", srsd.MapReverse, "Print whom an SRS address stands for", "SRS0=vmyz=2W=example.net=friend@srs.example.org"),
+		newSRSRotate(),
+	)
+	for _, sub := range cmd.Commands() {
+		sub.Args = usageArgs(sub.Args)
+	}
+	return cmd
+}
+
+func newSRSLookup(name, mapName, short, example string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     name + " [--config FILE] ADDRESS",
+		Short:   short,
+		Example: "  postern srs " + name + " " + example,
+		Args:    cobra.ExactArgs(1),
+	}
+	cmd.Flags().SetInterspersed(false) // an address may begin with a hyphen
+	path := configFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := context.WithTimeout(cmd.Context(), queryTimeout)
+		defer cancel()
+		return srsLookup(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), *path, mapName, args[0])
+	}
+	return cmd
+}
+
+// srsLookup asks one SRS map with the secrets of the configuration.
+func srsLookup(ctx context.Context, stdout, stderr io.Writer, path, name, address string) error {
+	c, err := loadSRS(path)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	w, err := newWorks(role{name: "srsd"}, c, prometheus.NewRegistry(), log)
+	if err != nil {
+		return err
+	}
+	defer w.pools.Close()
+	a, err := assemble(ctx, c, w, nil)
+	if err != nil {
+		return err
+	}
+	defer a.retire(nil)
+	value, found, err := a.set[name].Lookup(ctx, address)
+	switch {
+	case lookup.IsPermanent(err):
+		return &exitError{status: exitNo, err: fmt.Errorf("srs: %.200q: %w", address, err)}
+	case err != nil:
+		return temporary(fmt.Errorf("srs: %w", err))
+	case !found:
+		return &exitError{status: exitNo, err: fmt.Errorf("srs: %.200q stays as it is: %s", address, value)}
+	}
+	fmt.Fprintln(stdout, value)
+	return nil
+}
+
+// loadSRS reads a configuration that has an srsd block.
+func loadSRS(path string) (*config.Config, error) {
+	c, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if c.SRSD == nil {
+		return nil, badConfig(fmt.Errorf("%s: no SRS is configured: add an srsd block with domain and secrets_file", path))
+	}
+	return c, nil
+}
+
+func newSRSRotate() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rotate [--config FILE] [--from DATE]",
+		Short: "Add a new secret to the secrets file",
+		Long: "Add a new secret to the secrets file of the srsd block. It verifies from the next reload of each host\n" +
+			"and signs from DATE (UTC), tomorrow by default, so that every host knows it before one signs with it.\n" +
+			"The old secret verifies for 22 days more and then retires by itself. A file that is missing is made.",
+		Example: "  postern srs rotate\n  postern srs rotate --from 2027-01-01",
+		Args:    cobra.NoArgs,
+	}
+	path := configFlag(cmd)
+	from := cmd.Flags().String("from", "", "first `date` (YYYY-MM-DD, UTC) on which the new secret signs")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := loadSRS(*path)
+		if err != nil {
+			return err
+		}
+		return srsRotate(cmd.OutOrStdout(), cmd.ErrOrStderr(), c.SRSD.SecretsFile, *from)
+	}
+	return cmd
+}
+
+// srsRotate rotates and says what is to be done next.
+func srsRotate(stdout, stderr io.Writer, path, date string) error {
+	clock, err := clock("POSTERN_FAKETIME", slog.New(slog.NewTextHandler(stderr, nil)))
+	if err != nil {
+		return err
+	}
+	now := clock()
+	from := now.AddDate(0, 0, 1)
+	if date != "" {
+		if from, err = time.Parse(time.DateOnly, date); err != nil {
+			return usage("--from %q is no date: write YYYY-MM-DD", date)
+		}
+	}
+	r, err := srsd.Rotate(path, from, now)
+	if err != nil {
+		return badConfig(err)
+	}
+	for i, slot := range r.Slots {
+		since := ""
+		if !slot.From.IsZero() {
+			since = ", signs from " + slot.From.Format(time.DateOnly)
+		}
+		fmt.Fprintf(stdout, "%s line %d: %s %s%s\n", path, i+1, slot.Fingerprint, slot.State, since)
+	}
+	if r.Retired > 0 {
+		fmt.Fprintf(stdout, "%d retired and dropped\n", r.Retired)
+	}
+	if first := r.Slots[0]; first.State == srsd.Verifies {
+		fmt.Fprintf(stdout, "Copy the file to every host and reload (SIGHUP) before %s 00:00 UTC.\n", first.From.Format(time.DateOnly))
+	} else {
+		fmt.Fprintln(stdout, "It signs from the next reload (SIGHUP): copy the file to every host at once.")
+	}
+	return nil
+}
+
+// errOneOf says that a daemon has one configuration.
+var errOneOf = errors.New("--config, -C and --defaults: give one of them")
