@@ -183,8 +183,15 @@ func (h *host) testSessions(t *testing.T) {
 	h.wantNothingElse(t, lost)
 }
 
-// raw sends everything at once and wants the replies after it.
-func (h *host) raw(t *testing.T, text string, codes ...int) {
+// group is what a client sends in one piece, and the replies.
+type group struct {
+	text  string
+	codes []int
+}
+
+// raw sends groups in a session of its own, each after the replies to the one
+// before.
+func (h *host) raw(t *testing.T, groups ...group) {
 	t.Helper()
 	conn, err := net.Dial("tcp", h.mta.Addr())
 	if err != nil {
@@ -192,34 +199,32 @@ func (h *host) raw(t *testing.T, text string, codes ...int) {
 	}
 	defer conn.Close()
 	c := textproto.NewConn(conn)
-	for i, code := range append([]int{220, 250}, codes...) {
-		if _, message, err := c.ReadResponse(code); err != nil {
-			t.Fatalf("reply %d: %v %s", i, err, message)
-		}
-		switch i {
-		case 0:
-			fmt.Fprint(conn, "EHLO client.example\r\n")
-		case 1:
-			fmt.Fprint(conn, text)
+	for i, g := range append([]group{{"", []int{220}}, {"EHLO client.example\n", []int{250}}}, groups...) {
+		fmt.Fprint(conn, strings.ReplaceAll(g.text, "\n", "\r\n"))
+		for j, code := range g.codes {
+			if _, message, err := c.ReadResponse(code); err != nil {
+				t.Fatalf("group %d, reply %d: %v %s", i, j, err, message)
+			}
 		}
 	}
 }
 
 func (h *host) testPipelining(t *testing.T) {
 	first, second := h.mark(), h.mark()
-	h.raw(t, "MAIL FROM:<a@far.example>\r\nRCPT TO:<b@out.example>\r\nRCPT TO:<forged@srs.example>\r\nRCPT TO:<c@home.example>\r\nDATA\r\n"+
-		strings.ReplaceAll(first, "\n", "\r\n")+"text\r\n.\r\n"+
-		"MAIL FROM:<a@far.example>\r\nRCPT TO:<d@home.example>\r\nDATA\r\n"+strings.ReplaceAll(second, "\n", "\r\n")+".\r\nQUIT\r\n",
-		250, 250, 550, 250, 354, 250, 250, 250, 354, 250, 221)
+	h.raw(t,
+		group{"MAIL FROM:<a@far.example>\nRCPT TO:<b@out.example>\nRCPT TO:<forged@srs.example>\nRCPT TO:<c@home.example>\nDATA\n", []int{250, 250, 550, 250, 354}},
+		group{first + "text\n.\nMAIL FROM:<a@far.example>\nRCPT TO:<d@home.example>\nDATA\n", []int{250, 250, 250, 354}},
+		group{second + ".\nQUIT\n", []int{250, 221}},
+	)
 	h.wantOut(t, first, "fwd+a=far.example@srs.example", "b@out.example", "c@home.example")
 	h.wantOut(t, second, "a@far.example", "d@home.example")
 }
 
 func (h *host) testBDAT(t *testing.T) {
 	mark := h.mark()
-	head := strings.ReplaceAll(mark, "\n", "\r\n")
-	h.raw(t, fmt.Sprintf("MAIL FROM:<a@far.example>\r\nRCPT TO:<b@out.example>\r\nBDAT %d\r\n%sBDAT 6 LAST\r\ntext\r\nQUIT\r\n", len(head), head),
-		250, 250, 250, 250, 221)
+	size := len(strings.ReplaceAll(mark, "\n", "\r\n"))
+	h.raw(t, group{fmt.Sprintf("MAIL FROM:<a@far.example>\nRCPT TO:<b@out.example>\nBDAT %d\n%sBDAT 6 LAST\ntext\nQUIT\n", size, mark),
+		[]int{250, 250, 250, 250, 221}})
 	h.wantOut(t, mark, "fwd+a=far.example@srs.example", "b@out.example")
 }
 
