@@ -30,7 +30,7 @@ func TestStrict(t *testing.T) {
 		{"a=b@c.com", "SRS0=GUXB=2W=c.com=a=b@example.com", "SRS0=GUXB=2W=c.com=a=b@example.com"},
 		{"SRS0=opaque+string@otherdomain.com", "SRS1=chaI=otherdomain.com==opaque+string@example.com", "SRS1=chaI=otherdomain.com==opaque+string@example.com"},
 		{"SRS1=a=b=c@x.com", "SRS1=8xaC=b=c@example.com", "SRS1=8xaC=b=c@example.com"},
-		{"SRS1=@x.com", "! No hash in SRS1 address.", "! No hash in SRS1 address."},
+		{"SRS1=@x.com", "SRS0=XpPm=2W=x.com=SRS1=@example.com", "! No hash in SRS1 address."},
 		{"bla", "! No at sign in sender address", "! No at sign in sender address"},
 		{`"a@b"@c.com`, refused, `SRS0=dnsZ=2W=b"@c.com="a@example.com`},
 		{"a@b@c.com", refused, "SRS0=ZRM4=2W=b@c.com=a@example.com"},

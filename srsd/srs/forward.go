@@ -29,10 +29,12 @@ func (r *Rewriter) Forward(keys Keys, now time.Time, address string) (string, er
 			text = user[len(tag1)+1:]
 		}
 		_, first, rest, err := parse1(text)
-		if err != nil {
+		switch {
+		case err == nil:
+			return r.compose(keys, tag1, first, rest)
+		case !r.strict:
 			return "", err
 		}
-		return r.compose(keys, tag1, first, rest)
 	case r.isTagged(user, tag0):
 		return r.compose(keys, tag1, host, user[len(tag0):])
 	}
