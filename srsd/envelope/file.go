@@ -97,8 +97,8 @@ func (f *file) isCurrentFile() bool {
 }
 
 // prepare is called by the writer. Nobody uses the old database meanwhile, and
-// it is closed before the new one is opened: its last connection removes the
-// write-ahead log, which goes by the same name.
+// it is closed before the new one is opened: both would have a journal of the
+// same name.
 func (f *file) prepare(ctx context.Context) error {
 	if f.isCurrentFile() {
 		return nil
@@ -156,7 +156,10 @@ func (f *file) reopen() error {
 }
 
 // dataSource names the file in SQLite's URI form. SQLite makes no file by
-// itself, and waits for locks in short turns, so that an operation ends in time.
+// itself, and waits for locks in short turns, so that an operation ends in
+// time. The journal is left as it is, for a new file a rollback journal: a
+// write-ahead log would outlive a file that is replaced, and be applied to the
+// next one of the same name.
 func dataSource(absolute string) string {
 	parameters := url.Values{
 		"mode":          {"rw"},
@@ -170,9 +173,6 @@ func dataSource(absolute string) string {
 
 // makeTables also finds out whether the file can be written.
 func (f *file) makeTables(ctx context.Context) error {
-	if !f.options.Exact {
-		f.useWriteAheadLog(ctx)
-	}
 	tx, err := f.db.BeginTxx(ctx, nil)
 	if err != nil {
 		return err
@@ -184,15 +184,6 @@ func (f *file) makeTables(ctx context.Context) error {
 		}
 	}
 	return tx.Commit()
-}
-
-// useWriteAheadLog lets readers and a writer not wait for each other. Where
-// it cannot be had (a busy file, a network file system) all works without.
-func (f *file) useWriteAheadLog(ctx context.Context) {
-	var mode string
-	if err := f.db.GetContext(ctx, &mode, "PRAGMA journal_mode=WAL"); err != nil || mode != "wal" {
-		f.options.Log.Debug("envelope store: no write-ahead log", "file", f.path, "mode", mode, "error", err)
-	}
 }
 
 func (f *file) close() error {

@@ -35,8 +35,7 @@ const (
 // bound.
 type Options struct {
 	// Exact has everything done as PostSRSd 2.4 does: reads do not look at the
-	// expiry, expired senders are deleted by Open only, every Put writes, and
-	// the journal of an SQLite file stays as it is.
+	// expiry, expired senders are deleted by Open only, and every Put writes.
 	Exact bool
 
 	// Lifetime of a sender from his last Put that was written. 0: [Lifetime],
