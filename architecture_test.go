@@ -14,9 +14,9 @@ import (
 // reasons. A package imports from lower floors only.
 func floors() [][]string {
 	return [][]string{
-		{"postern", "internal/lookup"},
-		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian"},
-		{"internal/store", "internal/filemap", "internal/maps", "socketmap", "tcptable"},
+		{"postern", "internal/lookup", "srsd/srs"},
+		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian", "internal/supervise", "srsd/envelope", "srsd/postsrsd"},
+		{"internal/store", "internal/filemap", "internal/maps", "socketmap", "tcptable", "srsd", "srsd/milter"},
 		{"internal/mysqltable", "internal/config", "internal/scratch"},
 		{"internal/scratch/scratchtest", "internal/scratch/trixie", "internal/demo", "internal/debian/install"},
 		{"cmd/postern", "internal/bench"},
