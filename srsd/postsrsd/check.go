@@ -122,7 +122,7 @@ func checkUser(at place, option, name string) error {
 		return nil
 	}
 	if _, err := user.Lookup(name); err != nil {
-		return at.errorf("%s: there is no user %s: name one of this machine, or nobody", option, shown(name))
+		return at.errorf("%s: there is no user %s: name one of this machine", option, shown(name))
 	}
 	return nil
 }

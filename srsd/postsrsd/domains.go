@@ -2,8 +2,12 @@ package postsrsd
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxDomain is the longest domain that PostSRSd 2.x looks up, in bytes.
@@ -53,6 +57,14 @@ func (d *Domains) Len() int {
 		return 0
 	}
 	return len(d.names)
+}
+
+// Names are the names of the set, folded and sorted.
+func (d *Domains) Names() []string {
+	if d == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(d.names))
 }
 
 // Contains reports whether the domain is in the set: by its own name, or as a
@@ -128,7 +140,7 @@ func lowerInto(b []byte, s string) []byte {
 func CheckDomain(name string) error {
 	switch {
 	case name == "":
-		return fmt.Errorf("the domain is empty: write a name such as example.org")
+		return errors.New("the domain is empty: write a name such as example.org")
 	case name[0] == '$':
 		return fmt.Errorf("%s is no domain: parameters of Postfix are not expanded here, write the name itself", shown(name))
 	case strings.HasSuffix(name, "."):
@@ -136,10 +148,9 @@ func CheckDomain(name string) error {
 	case strings.Contains(name, ".."):
 		return fmt.Errorf("the domain %s has two dots in a row: write one", shown(name))
 	}
-	for _, r := range name {
-		if !isDomainRune(r) {
-			return fmt.Errorf("the domain %s has %q in it: letters, digits, '-' and '.' make a domain", shown(name), r)
-		}
+	if i := strings.IndexFunc(name, func(r rune) bool { return !isDomainRune(r) }); i >= 0 {
+		_, size := utf8.DecodeRuneInString(name[i:])
+		return fmt.Errorf("the domain %s has %q in it: letters, digits, '-' and '.' make a domain", shown(name), name[i:i+size])
 	}
 	return nil
 }

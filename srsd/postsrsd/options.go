@@ -9,28 +9,30 @@ import (
 	"time"
 )
 
-// option knows how the values of an option get into a Conf.
+// option knows how a value gets into a Conf. A list takes several, one by one;
+// reset forgets those of before.
 type option struct {
+	assign func(c *Conf, v value) error
 	list   bool
-	assign func(c *Conf, values []value, appended bool) error
+	reset  func(c *Conf)
 }
 
 // options are those of PostSRSd 2.4, by name; names are case-sensitive.
 var options = map[string]option{
-	"domains":                {true, assignDomains},
+	"domains":                {assign: addDomain, list: true, reset: forgetDomains},
 	"domains-file":           text(func(c *Conf) *string { return &c.DomainsFile }),
 	"domains-file-watch":     boolean(func(c *Conf) *bool { return &c.DomainsFileWatch }),
-	"srs-domain":             one(assignSRSDomain),
+	"srs-domain":             {assign: assignSRSDomain},
 	"socketmap":              text(func(c *Conf) *string { return &c.socketmap }),
 	"milter":                 text(func(c *Conf) *string { return &c.milter }),
-	"keep-alive":             one(assignKeepAlive),
+	"keep-alive":             {assign: assignKeepAlive},
 	"connection-limit":       number(0, math.MaxInt32, func(c *Conf) *int { return &c.ConnectionLimit }),
 	"secrets-file":           text(func(c *Conf) *string { return &c.SecretsFile }),
 	"milter-rewrite-local":   boolean(func(c *Conf) *bool { return &c.MilterRewriteLocal }),
 	"milter-recipient-limit": number(0, math.MaxInt32, func(c *Conf) *int { return &c.MilterRecipientLimit }),
-	"original-envelope":      one(assignOriginalEnvelope),
+	"original-envelope":      {assign: assignOriginalEnvelope},
 	"envelope-database":      text(func(c *Conf) *string { return &c.database }),
-	"separator":              one(assignSeparator),
+	"separator":              {assign: assignSeparator},
 	"hash-length":            number(1, 20, func(c *Conf) *int { return &c.HashLength }),
 	"hash-minimum":           number(1, 20, func(c *Conf) *int { return &c.HashMinimum }),
 	"always-rewrite":         boolean(func(c *Conf) *bool { return &c.AlwaysRewrite }),
@@ -43,41 +45,35 @@ var options = map[string]option{
 	"seccomp":                boolean(func(c *Conf) *bool { return &c.Seccomp }),
 }
 
-// one is an option with a single value.
-func one(assign func(c *Conf, v value) error) option {
-	return option{assign: func(c *Conf, values []value, _ bool) error { return assign(c, values[0]) }}
-}
-
 func text(field func(*Conf) *string) option {
-	return one(func(c *Conf, v value) error {
+	return option{assign: func(c *Conf, v value) error {
 		*field(c) = v.text
 		return nil
-	})
+	}}
 }
 
 func boolean(field func(*Conf) *bool) option {
-	return one(func(c *Conf, v value) error {
+	return option{assign: func(c *Conf, v value) error {
 		switch strings.ToLower(v.text) {
 		case "true", "on", "yes":
 			*field(c) = true
 		case "false", "off", "no":
 			*field(c) = false
 		default:
-			return v.errorf("%s is neither on nor off: write on, yes, true, off, no or false", shown(v.text))
+			return fmt.Errorf("%s is neither on nor off: write on, yes, true, off, no or false", shown(v.text))
 		}
 		return nil
-	})
+	}}
 }
 
 func number(least, most int, field func(*Conf) *int) option {
-	return one(func(c *Conf, v value) error {
+	return option{assign: func(c *Conf, v value) error {
 		n, err := integer(v.text, least, most)
-		if err != nil {
-			return v.errorf("%w", err)
+		if err == nil {
+			*field(c) = n
 		}
-		*field(c) = n
-		return nil
-	})
+		return err
+	}}
 }
 
 // integer reads a number as strtol(3) does in base 0: octal with a leading 0,
@@ -92,7 +88,7 @@ func integer(s string, least, most int) (int, error) {
 		err = strconv.ErrSyntax // spellings of Go alone
 	}
 	if errors.Is(err, strconv.ErrSyntax) {
-		return 0, fmt.Errorf("%s is no number: write a whole one", shown(s))
+		return 0, fmt.Errorf("%s is no whole number: write digits alone", shown(s))
 	}
 	if err != nil || n < int64(least) || n > int64(most) {
 		return 0, fmt.Errorf("%s is out of range: write a number from %d to %d", shown(s), least, most)
@@ -100,22 +96,19 @@ func integer(s string, least, most int) (int, error) {
 	return int(n), nil
 }
 
-func assignDomains(c *Conf, values []value, appended bool) error {
-	if !appended {
-		c.Domains, c.local = nil, nil
+func forgetDomains(c *Conf) { c.Domains, c.local = nil, nil }
+
+func addDomain(c *Conf, v value) error {
+	if err := CheckDomain(v.text); err != nil {
+		return err
 	}
-	for _, v := range values {
-		if err := CheckDomain(v.text); err != nil {
-			return v.errorf("%w", err)
-		}
-		c.Domains, c.local = append(c.Domains, v.text), append(c.local, entry{v.text, v.place})
-	}
+	c.Domains, c.local = append(c.Domains, v.text), append(c.local, entry{v.text, v.place})
 	return nil
 }
 
 func assignSRSDomain(c *Conf, v value) error {
 	if err := CheckDomain(v.text); err != nil {
-		return v.errorf("%w", err)
+		return err
 	}
 	c.SRSDomain = v.text
 	return nil
@@ -123,17 +116,16 @@ func assignSRSDomain(c *Conf, v value) error {
 
 func assignKeepAlive(c *Conf, v value) error {
 	n, err := integer(v.text, 0, math.MaxInt32)
-	if err != nil {
-		return v.errorf("%w", err)
+	if err == nil {
+		c.KeepAlive = time.Duration(n) * time.Second
 	}
-	c.KeepAlive = time.Duration(n) * time.Second
-	return nil
+	return err
 }
 
 func assignOriginalEnvelope(c *Conf, v value) error {
 	word := strings.ToLower(v.text)
 	if word != "embedded" && word != "database" {
-		return v.errorf("%s is no original-envelope: write embedded or database", shown(v.text))
+		return fmt.Errorf("%s is no way to keep it: write embedded or database", shown(v.text))
 	}
 	c.OriginalEnvelope = word
 	return nil
@@ -141,7 +133,7 @@ func assignOriginalEnvelope(c *Conf, v value) error {
 
 func assignSeparator(c *Conf, v value) error {
 	if len(v.text) != 1 || !strings.Contains("=+-", v.text) {
-		return v.errorf("%s is no separator: write one of \"=\", \"+\" and \"-\", in quotes", shown(v.text))
+		return fmt.Errorf("%s is none: write \"=\", \"+\" or \"-\", in quotes", shown(v.text))
 	}
 	c.Separator = v.text[0]
 	return nil

@@ -68,7 +68,21 @@ func (p *confParser) option() (more bool, err error) {
 		return false, err
 	}
 	p.conf.given[name.text] = name.place
-	return true, set.assign(p.conf, values, sign.kind == '+')
+	return true, set.take(name.text, p.conf, values, sign.kind == '+')
+}
+
+// take gives the values to an option, added to those of before or in their
+// place.
+func (o option) take(name string, c *Conf, values []value, added bool) error {
+	if o.list && !added {
+		o.reset(c)
+	}
+	for _, v := range values {
+		if err := o.assign(c, v); err != nil {
+			return v.errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // values reads VALUE, and for a list also { A, B }.
@@ -99,6 +113,9 @@ func (p *confParser) list(option string) (values []value, err error) {
 		t, err = p.lexer.next()
 		if err != nil || t.kind == '}' {
 			return values, err
+		}
+		if t.kind == 0 {
+			return nil, t.errorf("the file ends inside of the list of %s: add a }", option)
 		}
 		if t.kind != ',' {
 			return nil, t.errorf("%s stands in the list of %s: write { A, B, C }", shown(t.text), option)
