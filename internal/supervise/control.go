@@ -30,8 +30,8 @@ type order struct {
 	Start    *start          `json:"start,omitempty"` // in the first one only
 	Settings json.RawMessage `json:"settings,omitempty"`
 	Serial   int             `json:"serial,omitempty"` // of the settings
-	Leave    bool            `json:"leave,omitempty"`  // accept no more
-	Hurry    bool            `json:"hurry,omitempty"`  // drain now
+	Leave    bool            `json:"leave,omitempty"`  // another serves: accept no more
+	Hurry    bool            `json:"hurry,omitempty"`  // leave, and drain
 }
 
 // start is what a worker needs to begin.

@@ -10,10 +10,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"postern/internal/supervise"
 )
@@ -74,6 +76,7 @@ func (e *echo) serve(ctx context.Context, job supervise.Job, ready func()) error
 	case refuses:
 		return errors.New("database: no such file\nor directory\x1b[31m")
 	case silent:
+		fmt.Println("silent")
 		<-make(chan struct{})
 	case panics:
 		panic("at start")
@@ -155,7 +158,8 @@ func (e *echo) answer(line string) string {
 type self struct {
 	Args, Environment []string
 	Files             map[string]string // descriptor to what it leads to
-	Group             bool              // of its own
+	Process, Group    int
+	Dumpable          bool
 	Status            map[string]string // /proc/self/status
 }
 
@@ -176,7 +180,9 @@ func describeSelf() string {
 		name, value, _ := strings.Cut(line, ":")
 		me.Status[name] = strings.TrimSpace(value)
 	}
-	slices.Sort(me.Environment)
+	me.Process, me.Group = os.Getpid(), syscall.Getpgrp()
+	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	me.Dumpable = err != nil || dumpable != 0
 	text, _ := json.Marshal(me)
 	return string(text)
 }

@@ -20,14 +20,15 @@ import (
 
 // patience is the time after which a test has failed; no test is meant to
 // last that long.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // house is a Parent under test, in the test's own process.
 type house struct {
 	*testing.T
 	parent *supervise.Parent
 	log    *os.File
-	addr   string // of the listener "main"
+	lines  *watchedLog // of the parent, into log
+	addr   string      // of the listener "main"
 	stop   context.CancelFunc
 	done   chan error
 
@@ -44,11 +45,12 @@ func newHouse(t *testing.T, s settings) *house {
 		t.Fatal(err)
 	}
 	h.log = log
+	h.lines = &watchedLog{file: log, news: make(chan struct{})}
 	h.next = supervise.Load{Settings: s, Listeners: []supervise.Listener{h.listen("main", "unix", h.addr)}}
 	h.parent = &supervise.Parent{
 		Command:  workerCommand(log),
 		Load:     h.load,
-		Log:      slog.New(slog.NewTextHandler(log, nil)),
+		Log:      slog.New(slog.NewTextHandler(h.lines, nil)),
 		LameDuck: time.Hour,
 	}
 	t.Cleanup(func() {
@@ -66,6 +68,44 @@ func (h *house) logged() string {
 		h.Error(err)
 	}
 	return string(text)
+}
+
+// awaitLog returns when the parent has said text.
+func (h *house) awaitLog(text string) {
+	h.Helper()
+	for {
+		news := h.lines.next()
+		if strings.Contains(h.logged(), text) {
+			return
+		}
+		select {
+		case <-news:
+		case <-time.After(patience):
+			h.Fatalf("never logged: %s", text)
+		}
+	}
+}
+
+// watchedLog is a log file that wakes who waits for a line.
+type watchedLog struct {
+	file *os.File
+	mu   sync.Mutex
+	news chan struct{} // closed at the next line
+}
+
+func (w *watchedLog) Write(line []byte) (int, error) {
+	n, err := w.file.Write(line)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	close(w.news)
+	w.news = make(chan struct{})
+	return n, err
+}
+
+func (w *watchedLog) next() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.news
 }
 
 func (h *house) listen(name, network, address string) supervise.Listener {

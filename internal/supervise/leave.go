@@ -5,7 +5,6 @@ import "time"
 // seeOff has c leave, in the background. It is for who holds mu.
 func (p *Parent) seeOff(c *child) {
 	p.leavers = append(p.leavers, c)
-	c.tell(order{Leave: true})
 	p.hurryOldest()
 	p.helpers.Go(func() {
 		p.untilGone(c)
@@ -44,6 +43,11 @@ func (p *Parent) untilGone(c *child) {
 	case <-timer.C:
 	}
 	p.Log.Warn("worker has not drained in time: killed", "worker", c.pid(), "grace", p.Grace)
+	p.mu.Lock()
+	if p.stopped {
+		p.killed++
+	}
+	p.mu.Unlock()
 	c.kill()
 	<-c.done
 }
@@ -57,9 +61,6 @@ func (p *Parent) forget(c *child) {
 			p.leavers = append(p.leavers[:i], p.leavers[i+1:]...)
 			break
 		}
-	}
-	if c.wasKilled() && p.stopped {
-		p.killed++
 	}
 	if c.exit != nil && !c.wasKilled() {
 		p.Log.Warn("worker left in trouble", "worker", c.pid(), "error", c.failure())

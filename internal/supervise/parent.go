@@ -48,6 +48,7 @@ type Parent struct {
 	loading sync.Mutex // one load or start at a time
 
 	mu       sync.Mutex
+	life     context.Context // of Run
 	inForce  *loaded
 	serial   int // of inForce
 	current  *child
@@ -63,7 +64,11 @@ type Parent struct {
 // closes the listeners, has every worker drain at once, and returns when all have left. It
 // fails if the first load fails, and if a worker had to be killed at the end.
 func (p *Parent) Run(ctx context.Context, ready func()) error {
-	if err := p.begin(ctx); err != nil {
+	err := p.begin(ctx)
+	if ctx.Err() != nil {
+		return p.stop() // a start that was called off is no failure
+	}
+	if err != nil {
 		return errors.Join(err, p.stop())
 	}
 	ready()
@@ -79,11 +84,14 @@ func (p *Parent) Reload(ctx context.Context) error {
 	p.loading.Lock()
 	defer p.loading.Unlock()
 	p.mu.Lock()
-	running := p.inForce != nil && !p.stopped
+	life, running := p.life, p.inForce != nil && !p.stopped
 	p.mu.Unlock()
 	if !running {
 		return errors.New("reload: the parent is not running")
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(life, cancel)()
 	return p.load(ctx)
 }
 
@@ -99,6 +107,7 @@ func (p *Parent) begin(ctx context.Context) error {
 	p.loading.Lock()
 	defer p.loading.Unlock()
 	p.mu.Lock()
+	p.life = ctx
 	p.Log = cmp.Or(p.Log, slog.New(slog.DiscardHandler))
 	p.StartWithin = cmp.Or(p.StartWithin, defaultStartWithin)
 	p.Grace = cmp.Or(p.Grace, defaultGrace)
@@ -165,8 +174,9 @@ func (p *Parent) replace(c *child, l *loaded) {
 	old := p.current
 	p.current, p.inForce = c, l
 	p.serial++
-	if old != nil {
+	if old != nil && !old.isGone() {
 		p.seeOff(old)
+		old.tell(order{Leave: true})
 	}
 	for _, leaver := range p.leavers {
 		if leaver.identity == l.identity {

@@ -98,7 +98,7 @@ func (w Worker) obey(ctx context.Context, link *control) error {
 	if err != nil {
 		return err
 	}
-	job.Hurry = d.hurried
+	job.Hurry, d.listeners = d.hurried, job.Listeners
 	go d.listen(link)
 	go d.apply(link)
 	ready := sync.OnceFunc(func() { link.send(report{Ready: true}, reportTime) })
@@ -147,11 +147,12 @@ type duty struct {
 	ctx    context.Context // ends when it is to leave
 	leave  context.CancelFunc
 
-	hurried  chan struct{}
-	hurry    func()
-	settings chan order // the newest that have not been applied
-	ended    chan struct{}
-	signals  chan os.Signal
+	listeners []Listener
+	hurried   chan struct{}
+	hurry     func()
+	settings  chan order // the newest that have not been applied
+	ended     chan struct{}
+	signals   chan os.Signal
 }
 
 func newDuty(ctx context.Context, w Worker, s *start) *duty {
@@ -208,7 +209,7 @@ func (d *duty) listen(link *control) {
 			return
 		}
 		if o.Leave {
-			d.leave()
+			d.makeWay()
 		}
 		if o.Settings != nil {
 			d.newest(o)
@@ -216,6 +217,15 @@ func (d *duty) listen(link *control) {
 		if o.Hurry {
 			d.hurry()
 		}
+	}
+}
+
+// makeWay leaves all new connections to the worker that has come: those that
+// the kernel has let in wait for it. Serve would do the same, but when?
+func (d *duty) makeWay() {
+	d.leave()
+	for _, ln := range d.listeners {
+		ln.Close()
 	}
 }
 
