@@ -42,7 +42,11 @@ type srsService struct {
 // over if it is the same.
 func newSRS(ctx context.Context, c *config.Config, w *works, before *srsService) (*srsService, error) {
 	s := &srsService{config: c.SRSD}
-	secrets, err := srsd.ReadDatedSecrets(c.SRSD.SecretsFile, w.now())
+	path, err := c.SRSD.SecretsPath()
+	if err != nil {
+		return nil, badConfig(err)
+	}
+	secrets, err := srsd.ReadDatedSecrets(path, w.now())
 	if err != nil {
 		return nil, badConfig(err)
 	}

@@ -161,6 +161,23 @@ func TestReadPassword(t *testing.T) {
 	}
 }
 
+func TestSecretsPath(t *testing.T) {
+	s := &SRSD{SecretsFile: "credential:srs"}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	if _, err := s.SecretsPath(); err == nil || !strings.Contains(err.Error(), "srsd: secrets_file credential:srs: systemd passed no credentials: add LoadCredential=srs:FILE") {
+		t.Errorf("got %v", err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "/run/credentials/postern.service")
+	if path, err := s.SecretsPath(); path != "/run/credentials/postern.service/srs" || err != nil {
+		t.Errorf("got %q, %v", path, err)
+	}
+	c := &Config{SRSD: &SRSD{SecretsFile: "srs.secret", Store: "sqlite:srs.db"}}
+	c.resolve("/etc/postern")
+	if c.SRSD.SecretsFile != "/etc/postern/srs.secret" || c.SRSD.Store != "sqlite:/etc/postern/srs.db" {
+		t.Errorf("got %+v", c.SRSD)
+	}
+}
+
 func TestMissingFile(t *testing.T) {
 	_, err := Load("testdata/none.yaml")
 	if err == nil || err.Error() != "testdata/none.yaml: no such file or directory" {

@@ -72,13 +72,25 @@ func (c *Config) resolve(dir string) {
 		c.Maps[name] = m
 	}
 	db := &c.Database
-	if !strings.HasPrefix(db.PasswordFile, credentialPrefix) {
-		db.PasswordFile = absolute(dir, db.PasswordFile)
-	}
+	db.PasswordFile = secret(dir, db.PasswordFile)
 	db.Path = absolute(dir, db.Path)
 	db.TLS.CA, db.TLS.Cert, db.TLS.Key = absolute(dir, db.TLS.CA), absolute(dir, db.TLS.Cert), absolute(dir, db.TLS.Key)
 	c.StateDir, c.Control = absolute(dir, c.StateDir), absolute(dir, c.Control)
 	c.Metrics.WebConfig = absolute(dir, c.Metrics.WebConfig)
+	if c.SRSD != nil {
+		c.SRSD.SecretsFile = secret(dir, c.SRSD.SecretsFile)
+		if path, ok := strings.CutPrefix(c.SRSD.Store, "sqlite:"); ok {
+			c.SRSD.Store = "sqlite:" + absolute(dir, path)
+		}
+	}
+}
+
+// secret is a file that may be a credential.
+func secret(dir, path string) string {
+	if strings.HasPrefix(path, credentialPrefix) {
+		return path
+	}
+	return absolute(dir, path)
 }
 
 func absolute(dir, path string) string {
@@ -102,13 +114,9 @@ func (d *Database) ReadPassword() (password string, openToAll bool, err error) {
 	if d.PasswordFile == "" {
 		return string(d.Password), false, nil
 	}
-	path := d.PasswordFile
-	if name, ok := strings.CutPrefix(path, credentialPrefix); ok {
-		dir := os.Getenv("CREDENTIALS_DIRECTORY")
-		if dir == "" {
-			return "", false, fmt.Errorf("database: password_file %s: systemd passed no credentials: add LoadCredential=%s:FILE to the unit", path, name)
-		}
-		path = filepath.Join(dir, filepath.Base(name))
+	path, err := credential(d.PasswordFile)
+	if err != nil {
+		return "", false, fmt.Errorf("database: password_file %w", err)
 	}
 	text, err := readFile(path)
 	if err != nil {
@@ -117,4 +125,27 @@ func (d *Database) ReadPassword() (password string, openToAll bool, err error) {
 	line, _, _ := strings.Cut(string(text), "\n")
 	info, err := os.Stat(path)
 	return strings.TrimSuffix(line, "\r"), err == nil && info.Mode().Perm()&0o004 != 0, nil
+}
+
+// SecretsPath is the file of the SRS secrets. Only a daemon that rewrites calls
+// it.
+func (s *SRSD) SecretsPath() (string, error) {
+	path, err := credential(s.SecretsFile)
+	if err != nil {
+		return "", fmt.Errorf("srsd: secrets_file %w", err)
+	}
+	return path, nil
+}
+
+// credential is the path of a file that may be handed over by systemd.
+func credential(path string) (string, error) {
+	name, ok := strings.CutPrefix(path, credentialPrefix)
+	if !ok {
+		return path, nil
+	}
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return "", fmt.Errorf("%s: systemd passed no credentials: add LoadCredential=%s:FILE to the unit", path, name)
+	}
+	return filepath.Join(dir, filepath.Base(name)), nil
 }
