@@ -64,8 +64,8 @@
 //
 // Version 2 of the protocol is spoken, whatever the MTA offers; Postfix takes
 // all actions in it. Of macros only the queue id is used, for the log. Mail by
-// sendmail(1) and bounces need non_smtpd_milters, where a recipient cannot be
-// refused: Postfix then defers the whole message. Another milter that
-// refuses recipients must stand before this one in smtpd_milters: what it
-// refuses after us, we would count and could add again.
+// sendmail(1) needs non_smtpd_milters, where a recipient cannot be refused:
+// Postfix then defers the whole message. Another milter that refuses
+// recipients must stand before this one in smtpd_milters: what it refuses
+// after us, we would count and could add again.
 package milter

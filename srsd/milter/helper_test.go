@@ -69,6 +69,8 @@ func fakeForward(_ context.Context, sender string) (string, bool, error) {
 		return "no address", true, nil
 	case local == "split":
 		return "a@srs.example\r\nb", true, nil
+	case local == "bell":
+		return "a\ab@srs.example", true, nil
 	case local == "same":
 		return sender, true, nil
 	case local == "panic":

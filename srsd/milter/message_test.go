@@ -111,6 +111,20 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// Macros beyond their limit are not kept.
+func TestHugeMacros(t *testing.T) {
+	r := newRig(fakeRules())
+	p, _ := r.connect(t, t.Context())
+	p.open().send("MACRO MAIL i {x*65600}", "MAIL <a@far.example>", "MACRO RCPT i {y*65000}", "RCPT <forged@srs.example>")
+	p.want("continue", "reply 550 5.1.1 <forged@srs.example>: forged, 100%% sure")
+	p.send("ABORT", "MACRO MAIL i {x*65600}", "MAIL <trouble@far.example>", "RCPT <b@out.example>", "END")
+	p.want("continue", "continue", "tempfail")
+	log := r.logged.String()
+	if !strings.Contains(log, "queue_id="+strings.Repeat("y", 200)+"…") || strings.Contains(log, "xxx") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
 // The error of a rule keeps its cause, and names the address.
 func TestLogOfTrouble(t *testing.T) {
 	rules := fakeRules()

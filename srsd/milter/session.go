@@ -43,8 +43,8 @@ func (s *session) MailFrom(from string, m *gomilter.Modifier) (gomilter.Response
 	})
 }
 
-// RcptTo adds a recipient, unless it is refused. That must not be RespReject:
-// it has no text, and go-milter takes it for the end of the message.
+// RcptTo adds a recipient, unless it is refused: with a reply code, which has
+// a text and is no end of the message to go-milter, as RespReject is.
 func (s *session) RcptTo(to string, m *gomilter.Modifier) (gomilter.Response, error) {
 	return s.step("RCPT", m, func(ctx context.Context, log *slog.Logger) gomilter.Response {
 		if s.message == nil {
