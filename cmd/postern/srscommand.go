@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -99,7 +100,7 @@ func loadSRS(path string) (*config.Config, error) {
 
 func newSRSRotate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "rotate [--config FILE] [--from DATE]",
+		Use:   "rotate [--config FILE | --file SECRETS] [--from DATE]",
 		Short: "Add a new secret to the secrets file",
 		Long: "Add a new secret to the secrets file of the srsd block. It verifies from the next reload of each host\n" +
 			"and signs from DATE (UTC), tomorrow by default, so that every host knows it before one signs with it.\n" +
@@ -108,13 +109,20 @@ func newSRSRotate() *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	path := configFlag(cmd)
+	secrets := cmd.Flags().String("file", "", "secrets `file`, where no configuration is at hand")
 	from := cmd.Flags().String("from", "", "first `date` (YYYY-MM-DD, UTC) on which the new secret signs")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := loadSRS(*path)
-		if err != nil {
-			return err
+		if *secrets == "" {
+			c, err := loadSRS(*path)
+			if err != nil {
+				return err
+			}
+			*secrets = c.SRSD.SecretsFile
 		}
-		return srsRotate(cmd.OutOrStdout(), cmd.ErrOrStderr(), c.SRSD.SecretsFile, *from)
+		if strings.HasPrefix(*secrets, "credential:") {
+			return usage("srsd.secrets_file %s is handed over by systemd: name the file that the unit's LoadCredential= reads with --file", *secrets)
+		}
+		return srsRotate(cmd.OutOrStdout(), cmd.ErrOrStderr(), *secrets, *from)
 	}
 	return cmd
 }
