@@ -23,6 +23,7 @@ import (
 	"postern/internal/table"
 	"postern/srsd"
 	"postern/srsd/envelope"
+	"postern/srsd/milter"
 )
 
 // works is what outlives a reload: counters, database pools and the cache.
@@ -33,6 +34,7 @@ type works struct {
 	lookups   *lookup.Metrics
 	tables    *table.Metrics
 	srs       *srsd.Metrics
+	milter    *milter.Metrics
 	envelopes *envelope.Metrics
 	pools     *store.Pools
 	cache     *lookup.Cache
@@ -47,7 +49,7 @@ func newWorks(r role, c *config.Config, reg prometheus.Registerer, log *slog.Log
 	}
 	w := &works{role: r, log: log, now: now, lookups: lookup.NewMetrics(reg)}
 	if r.serves("srsd") {
-		w.srs, w.envelopes = srsd.NewMetrics(reg), envelope.NewMetrics(reg)
+		w.srs, w.milter, w.envelopes = srsd.NewMetrics(reg), milter.NewMetrics(reg), envelope.NewMetrics(reg)
 		srsd.RegisterRing(reg, w.ring.Load, now)
 	}
 	w.tables = table.NewMetrics(reg)

@@ -41,6 +41,7 @@ type postsrsdWorker struct {
 	lookups  *lookup.Metrics
 	srs      *srsd.Metrics
 	conns    *serve.Metrics
+	milter   *milter.Metrics
 	stores   *envelope.Metrics
 	store    *envelope.Store
 	face     atomic.Pointer[postsrsdFace]
@@ -139,7 +140,8 @@ func (w *postsrsdWorker) register() {
 	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	prefixed := prometheus.WrapRegistererWithPrefix("postern_", w.registry)
 	registerBuildInfo(prefixed)
-	w.lookups, w.srs, w.conns, w.stores = lookup.NewMetrics(prefixed), srsd.NewMetrics(prefixed), serve.NewMetrics(prefixed), envelope.NewMetrics(prefixed)
+	w.lookups, w.conns = lookup.NewMetrics(prefixed), serve.NewMetrics(prefixed)
+	w.srs, w.milter, w.stores = srsd.NewMetrics(prefixed), milter.NewMetrics(prefixed), envelope.NewMetrics(prefixed)
 	srsd.RegisterRing(prefixed, func() *srsd.Ring {
 		if face := w.face.Load(); face != nil {
 			return face.ring
@@ -189,7 +191,7 @@ func (w *postsrsdWorker) server(s *postsrsdSettings, name string, hurry <-chan s
 		handler.Timeout, handler.Observer, handler.Log = postsrsdTimeout, socketmap.ObserverOf(w.lookups), w.log
 		server.Handler = handler
 	case "milter":
-		server.ConnHandler = patient{&milter.Handler{Rules: func() milter.Rules { return w.face.Load().rules }, Log: w.log}, hurry}
+		server.ConnHandler = patient{&milter.Handler{Rules: func() milter.Rules { return w.face.Load().rules }, Log: w.log, Observer: w.milter}, hurry}
 	}
 	return server.Serve
 }

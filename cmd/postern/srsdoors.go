@@ -70,8 +70,9 @@ func (s *service) srsMilter() func(context.Context, net.Listener) error {
 	server := serve.Server{
 		Daemon: "srsd", Log: s.log, Metrics: s.conns,
 		ConnHandler: &milter.Handler{
-			Rules: func() milter.Rules { return s.current.Load().milterRules() },
-			Log:   s.log,
+			Rules:    func() milter.Rules { return s.current.Load().milterRules() },
+			Log:      s.log,
+			Observer: s.works.milter,
 		},
 	}
 	return server.Serve
