@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
@@ -114,6 +115,9 @@ func (f *file) prepare(ctx context.Context) error {
 	if err != nil {
 		return goneError{err}
 	}
+	if err := writable(f.path); err != nil {
+		return err
+	}
 	f.isReady = false
 	if err := f.reopen(); err != nil {
 		return err
@@ -137,6 +141,19 @@ func create(path string) error {
 		return err
 	}
 	return made.Close()
+}
+
+// writable says what SQLite says too late: a file that may only be read opens
+// well, and the journal has its place beside it.
+func writable(path string) error {
+	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	folder := filepath.Dir(path)
+	if err := unix.Access(folder, unix.W_OK|unix.X_OK); err != nil {
+		return &fs.PathError{Op: "make a journal in", Path: folder, Err: err}
+	}
+	return nil
 }
 
 func (f *file) reopen() error {
@@ -171,7 +188,6 @@ func dataSource(absolute string) string {
 	return (&url.URL{Scheme: "file", Path: absolute, RawQuery: parameters.Encode()}).String()
 }
 
-// makeTables also finds out whether the file can be written.
 func (f *file) makeTables(ctx context.Context) error {
 	tx, err := f.db.BeginTxx(ctx, nil)
 	if err != nil {

@@ -60,7 +60,7 @@ func explain(path string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no folder %s: make it, owned by the user that the daemon runs as: %w", folder, err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("no right to make the file: the user that the daemon runs as must own folder %s: %w", folder, err)
+		return fmt.Errorf("no right: the user that the daemon runs as must own the file and folder %s: %w", folder, err)
 	case !errors.As(err, &e):
 		return err
 	}

@@ -16,7 +16,7 @@ const (
 	childName = "POSTERN_TEST_ENVELOPE_NAME"
 )
 
-const sendersPerProcess = 40
+const sendersPerProcess = 15
 
 // beChild is the other process: it stores and reads back, its own senders and
 // those of all.

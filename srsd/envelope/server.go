@@ -20,7 +20,7 @@ type server struct {
 	client  *redis.Client
 	options Options
 	entries *atomic.Int64
-	warned  bool // of eviction; the upkeep's
+	warned  atomic.Bool // of eviction
 }
 
 // openServer connects nothing yet.
@@ -29,17 +29,24 @@ func openServer(l location, o Options, entries *atomic.Int64) *server {
 	return &server{options: o, entries: entries, client: redis.NewClient(clientOptions(l, o.Timeout, d.dial))}
 }
 
-// clientOptions are those of a small pool. RESP2 is all that two commands need.
+// poolSize is how many commands run at once.
+const poolSize = 8
+
+// clientOptions are those of a small pool. RESP2 is all that few commands need.
 func clientOptions(l location, timeout time.Duration, dial func(context.Context, string, string) (net.Conn, error)) *redis.Options {
-	return &redis.Options{
+	o := &redis.Options{
 		Network: l.network, Addr: l.servers[0], Dialer: dial,
 		Username: l.user, Password: l.password, DB: l.database, Protocol: 2,
-		PoolSize: 8, MaxActiveConns: 8, PoolTimeout: timeout, PipelinePoolSize: -1, ConnMaxIdleTime: 5 * time.Minute,
+		PoolSize: poolSize, MaxActiveConns: poolSize, PoolTimeout: timeout, PipelinePoolSize: -1, ConnMaxIdleTime: 5 * time.Minute,
 		MaxRetries: 1, MinRetryBackoff: 10 * time.Millisecond, MaxRetryBackoff: 10 * time.Millisecond,
 		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
+	if l.master != "" {
+		o.MaxRetries = poolSize // every connection may lead to a master that was demoted
+	}
+	return o
 }
 
 func (s *server) get(ctx context.Context, key string) (string, bool, error) {
@@ -70,11 +77,10 @@ func (s *server) tend(ctx context.Context) error {
 // time (maxmemory-policy, redis.conf). A server that does not say is believed.
 func (s *server) warnOfEviction(ctx context.Context) {
 	info, err := s.client.Info(ctx, "memory").Result()
-	if err != nil || s.warned {
+	if err != nil {
 		return
 	}
-	if policy := evicts(info); policy != "" {
-		s.warned = true
+	if policy := evicts(info); policy != "" && s.warned.CompareAndSwap(false, true) {
 		s.options.Log.Warn("envelope store: the Redis server drops senders when its memory is full, bounces to them are lost; set maxmemory-policy noeviction",
 			"maxmemory_policy", bounded(policy))
 	}

@@ -127,21 +127,23 @@ func TestServerOnSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	mini := miniredis.RunT(t)
-	proxied := make(chan struct{})
+	closed := make(chan struct{})
 	go func() {
-		defer close(proxied)
-		conn, err := listener.Accept()
-		if err != nil {
-			return
+		defer close(closed)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			mini.Server().ServeConn(conn)
 		}
-		mini.Server().ServeConn(conn)
 	}()
 	s := subject{Store: open(t, "redis:"+path, Options{})}
 	s.put(t, "a@b.c")
 	s.gives(t, Alias("a@b.c"), "a@b.c")
 	s.Close()
 	listener.Close()
-	<-proxied
+	<-closed
 }
 
 // TestServerAway: trouble, at once, without a word on standard error; and the
