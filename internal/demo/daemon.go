@@ -18,6 +18,8 @@ import (
 
 	"postern/internal/scratch"
 	"postern/internal/store"
+	"postern/socketmap"
+	"postern/srsd"
 )
 
 //go:embed postern.yaml
@@ -46,6 +48,10 @@ func startDaemon(ctx context.Context, binary, dir, queueDir string) (*daemon, er
 	d := &daemon{config: filepath.Join(dir, "postern.yaml"), stderr: filepath.Join(dir, "postern.log"), died: make(chan error, 1)}
 	if err := MakeStore(ctx, filepath.Join(dir, "postern.db")); err != nil {
 		return nil, fmt.Errorf("demo: store: %w", err)
+	}
+	now := time.Now()
+	if _, err := srsd.Rotate(filepath.Join(dir, "srs.secret"), now, now); err != nil { // makes one, mode 0600
+		return nil, fmt.Errorf("demo: %w", err)
 	}
 	for _, addr := range []*string{&d.socketmap, &d.tcptable, &d.metrics} {
 		port, err := scratch.FreePort()
@@ -87,7 +93,7 @@ func (d *daemon) writeConfig(dir, queueDir string) error {
 	}
 	var text bytes.Buffer
 	err = t.Execute(&text, map[string]string{
-		"Dir": dir, "Queue": queueDir, "Socketmap": d.socketmap, "TCPTable": d.tcptable, "Metrics": d.metrics,
+		"Dir": dir, "Queue": queueDir, "Socketmap": d.socketmap, "TCPTable": d.tcptable, "Metrics": d.metrics, "SRSDomain": srsDomain,
 	})
 	if err != nil {
 		return err
@@ -135,6 +141,20 @@ func (d *daemon) awaitReady(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// rewrite asks for the SRS sender of an address.
+func (d *daemon) rewrite(ctx context.Context, address string) (string, error) {
+	client := socketmap.NewClient("tcp", d.socketmap, srsd.MapForward, socketmap.ClientOptions{})
+	defer client.Close()
+	rewritten, found, err := client.Lookup(ctx, address)
+	if err == nil && !found {
+		err = errors.New(rewritten)
+	}
+	if err != nil {
+		return "", fmt.Errorf("demo: rewriting %s: %w", address, err)
+	}
+	return rewritten, nil
 }
 
 // log is what postern said.

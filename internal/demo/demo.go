@@ -4,8 +4,10 @@
 //
 // A SQLite store with sample rows, postern, a private stock Postfix whose
 // every lookup postern answers over socketmap, and a sink as the outside
-// world. All of it listens on free loopback ports. One mail goes through; then
-// the commands to try are printed, and the host stays up until it is stopped.
+// world. All of it listens on free loopback ports. One mail goes through and
+// leaves with an SRS sender; a bounce to that sender comes home, and one to a
+// forged address is refused. Then the commands to try are printed, and the host
+// stays up until it is stopped.
 //
 // # What it leaves behind
 //
@@ -26,8 +28,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
 
 	"postern/internal/debian"
 	"postern/internal/scratch"
@@ -37,15 +37,8 @@ import (
 type Options struct {
 	Out    io.Writer
 	Binary string // postern itself
-	Once   bool   // end when the mail has arrived
+	Once   bool   // end when the mail has arrived and its bounce has come home
 }
-
-// The mail of the demo.
-const (
-	sender    = "friend@elsewhere.example"
-	recipient = "Info+Demo@forward.example"
-	mailBody  = "From: A friend <friend@elsewhere.example>\r\nTo: info@forward.example\r\nSubject: Through the postern\r\n\r\nHello.\r\n"
-)
 
 // host is what the demo has started.
 type host struct {
@@ -89,10 +82,11 @@ func (h *host) withPostfix(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(h.Out, "A stock Postfix listens on %s; postern answers every lookup of it.\n\n", h.postfix.Addr())
-	if err := h.sendMail(ctx); err != nil {
+	rewritten, err := h.playMails(ctx)
+	if err != nil {
 		return err
 	}
-	h.printCommands()
+	h.printCommands(rewritten)
 	return h.wait(ctx)
 }
 
@@ -104,51 +98,34 @@ func (h *host) withoutPostfix(ctx context.Context) error {
 	}
 	fmt.Fprintln(h.Out, "Postfix starts as root only, and this is not root: the lookups alone are up.")
 	fmt.Fprintln(h.Out, "Run the demo as root (sudo) to see a mail go through.")
-	h.printCommands()
+	rewritten, err := h.daemon.rewrite(ctx, sender)
+	if err != nil {
+		return err
+	}
+	h.printCommands(rewritten)
 	if h.Once {
 		return errors.New("demo: no mail was sent: run it as root")
 	}
 	return h.wait(ctx)
 }
 
-// sendMail sends the mail and shows where it came out.
-func (h *host) sendMail(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	replies, err := scratch.Submit(ctx, h.postfix.Addr(), sender, []string{recipient}, mailBody)
-	if err != nil {
-		return fmt.Errorf("demo: sending the mail: %w", err)
-	}
-	if refused := scratch.Refusals(replies); len(refused) > 0 {
-		return fmt.Errorf("demo: Postfix refused the mail:\n%s", scratch.Transcript(replies))
-	}
-	messages, err := h.sink.Wait(ctx, 1)
-	if err != nil {
-		return fmt.Errorf("demo: the mail did not arrive: %w; Postfix says:\n%s", err, h.postfix.Log())
-	}
-	m := messages[0]
-	fmt.Fprintf(h.Out, "A mail went in:    from <%s>  to <%s>\n", sender, recipient)
-	fmt.Fprintf(h.Out, "and came out:      from <%s>  to <%s>\n", m.Sender, strings.Join(m.Recipients, ">, <"))
-	if m.Sender == sender {
-		fmt.Fprintln(h.Out, "(The sender is not rewritten: this version of postern has no SRS yet.)")
-	}
-	fmt.Fprintln(h.Out)
-	return nil
-}
-
-// printCommands shows what to try.
-func (h *host) printCommands() {
+// printCommands shows what to try; rewritten is an SRS sender.
+func (h *host) printCommands(rewritten string) {
 	d := h.daemon
+	try := func(format string, args ...any) { fmt.Fprintf(h.Out, "  "+format+"\n", args...) }
 	fmt.Fprintln(h.Out, "Try:")
 	if h.postfix != nil {
-		fmt.Fprintf(h.Out, "  postmap -c %s -q info@forward.example socketmap:inet:%s:virtual\n", h.postfix.ConfigDir(), d.socketmap)
-		fmt.Fprintf(h.Out, "  postmap -c %s -q alice@forward.example tcp:%s\n", h.postfix.ConfigDir(), d.tcptable)
+		try("postmap -c %s -q info@forward.example socketmap:inet:%s:virtual", h.postfix.ConfigDir(), d.socketmap)
+		try("postmap -c %s -q alice@forward.example tcp:%s", h.postfix.ConfigDir(), d.tcptable)
+		try("postmap -c %s -q %s socketmap:inet:%s:srs-forward", h.postfix.ConfigDir(), sender, d.socketmap)
 	}
-	fmt.Fprintf(h.Out, "  %s query --config %s --explain virtual info+demo@forward.example\n", h.Binary, d.config)
-	fmt.Fprintf(h.Out, "  %s query --config %s sender-login-maps team@forward.example\n", h.Binary, d.config)
-	fmt.Fprintf(h.Out, "  curl -s http://%s/metrics | grep ^postern_\n", d.metrics)
-	fmt.Fprintf(h.Out, "  echo 'you@forward.example you@dest.example' >> %s\n", filepath.Join(h.dir, "office"))
-	fmt.Fprintf(h.Out, "  %s query --config %s everyone you@forward.example\n\n", h.Binary, d.config)
+	try("%s query --config %s --explain virtual info+demo@forward.example", h.Binary, d.config)
+	try("%s query --config %s sender-login-maps team@forward.example", h.Binary, d.config)
+	try("%s srs reverse --config %s %s", h.Binary, d.config, rewritten)
+	try("curl -s http://%s/metrics | grep ^postern_", d.metrics)
+	try("echo 'you@forward.example you@dest.example' >> %s", filepath.Join(h.dir, "office"))
+	try("%s query --config %s everyone you@forward.example", h.Binary, d.config)
+	fmt.Fprintln(h.Out)
 }
 
 // wait stays up until ctx ends or the daemon dies.

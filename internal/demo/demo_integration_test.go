@@ -3,10 +3,14 @@
 package demo
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,7 +28,8 @@ func buildPostern(t *testing.T) string {
 	return binary
 }
 
-// TestOnce: a mail goes through, and the demo leaves nothing behind.
+// TestOnce: a mail goes through rewritten, its bounce comes home, a forged one
+// is refused, and the demo leaves nothing behind.
 func TestOnce(t *testing.T) {
 	before := leftovers(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
@@ -33,17 +38,116 @@ func TestOnce(t *testing.T) {
 	if err := Run(ctx, Options{Out: &out, Binary: buildPostern(t), Once: true}); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
+	const srs = `SRS0=[\w-]{4}=[A-Z2-7]{2}=elsewhere\.example=friend@srs\.forward\.example`
 	for _, want := range []string{
-		"A mail went in:    from <friend@elsewhere.example>  to <Info+Demo@forward.example>",
-		"to <owner+Demo@dest.example>",
-		"socketmap:inet:127.0.0.1:",
+		`^A mail went in:    from <friend@elsewhere\.example>  to <Info\+Demo@forward\.example>$`,
+		`^and came out:      from <` + srs + `>  to <owner\+Demo@dest\.example>$`,
+		`^A bounce went in:  from <>  to <` + srs + `>$`,
+		`^and came home:     from <>  to <friend@elsewhere\.example>$`,
+		`^A forged bounce:   from <>  to <` + strings.Replace(srs, "=friend", "=victim", 1) + `>$`,
+		`^was refused:       550 5\.1\.1 .*: this bounce address was not made here: its signature is wrong$`,
 	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is missing in:\n%s", want, &out)
+		if !regexp.MustCompile("(?m)" + want).MatchString(out.String()) {
+			t.Errorf("%s is missing in:\n%s", want, &out)
 		}
 	}
 	if after := leftovers(t); after != before {
 		t.Errorf("left behind: %s, before: %s", after, before)
+	}
+}
+
+// TestPrintedCommands runs every command that the demo prints, as printed.
+func TestPrintedCommands(t *testing.T) {
+	ctx, stop := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer stop()
+	read, write := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := Run(ctx, Options{Out: write, Binary: buildPostern(t)})
+		write.CloseWithError(err)
+		ended <- err
+	}()
+	commands := printedCommands(t, read)
+	go io.Copy(io.Discard, read)
+	checkCommands(t, commands, []answer{
+		{"socketmap:inet:*:virtual", `^owner@dest\.example$`},
+		{" tcp:", `^alice@dest\.example$`},
+		{"socketmap:inet:*:srs-forward", `^SRS0=.*=elsewhere\.example=friend@srs\.forward\.example$`},
+		{"--explain virtual", `(?m)^= "owner\+demo@dest\.example" `},
+		{"sender-login-maps", `^alice,bob$`},
+		{"srs reverse", `^friend@elsewhere\.example$`},
+		{"/metrics", `(?m)^postern_srs_rewrites_total\{direction="forward",result="ok"\} [1-9]`},
+		{"echo ", `^$`},
+		{"everyone", `^you@dest\.example$`},
+	})
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("the end: %v", err)
+	}
+}
+
+// answer is what a command with all those words in it prints.
+type answer struct{ words, pattern string }
+
+// printedCommands are the lines below "Try:", when the demo waits for Ctrl-C.
+func printedCommands(t *testing.T, r io.Reader) []string {
+	t.Helper()
+	var commands, all []string
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		all = append(all, lines.Text())
+		if command, ok := strings.CutPrefix(lines.Text(), "  "); ok {
+			commands = append(commands, command)
+		}
+		if strings.HasPrefix(lines.Text(), "Ctrl-C") {
+			return commands
+		}
+	}
+	t.Fatalf("the demo ended: %v\n%s", lines.Err(), strings.Join(all, "\n"))
+	return nil
+}
+
+// checkCommands runs commands in a shell; there is one answer for each.
+func checkCommands(t *testing.T, commands []string, answers []answer) {
+	t.Helper()
+	if len(commands) != len(answers) {
+		t.Errorf("%d commands are printed, want %d:\n%s", len(commands), len(answers), strings.Join(commands, "\n"))
+	}
+	for i, command := range commands[:min(len(commands), len(answers))] {
+		for word := range strings.SplitSeq(answers[i].words, "*") {
+			if !strings.Contains(command, word) {
+				t.Errorf("command %d has no %q: %s", i, word, command)
+			}
+		}
+		out, err := exec.Command("sh", "-c", command).CombinedOutput()
+		if err != nil || !regexp.MustCompile(answers[i].pattern).MatchString(strings.TrimSpace(string(out))) {
+			t.Errorf("%s\nprinted %s (%v), want %s", command, out, err, answers[i].pattern)
+		}
+	}
+}
+
+// TestBroken spoils the configuration before postern reads it: the demo must
+// fail and say what did not happen.
+func TestBroken(t *testing.T) {
+	binary := buildPostern(t)
+	for _, test := range []struct{ name, edit, want string }{
+		{"not rewritten", "s/^  store: /  local_domains: [elsewhere.example]\\n  store: /", "the sender was not rewritten: the mail left as from <friend@elsewhere.example>"},
+		{"another domain", "s/srs.forward.example/srs.other.example/", "the sender was not rewritten: the mail left as from <SRS0="},
+		{"no SRS", "/^srsd:/,/^  store:/d", "the mail: refused by Postfix:"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			wrapper := filepath.Join(t.TempDir(), "postern")
+			script := "#!/bin/sh\nsed -i '" + test.edit + "' \"$3\" && exec " + binary + " \"$@\"\n"
+			if err := os.WriteFile(wrapper, []byte(script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+			defer cancel()
+			err := Run(ctx, Options{Out: io.Discard, Binary: wrapper, Once: true})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v\nwant %s", err, test.want)
+			}
+		})
 	}
 }
 
@@ -60,6 +164,9 @@ func TestWithoutRoot(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	cmd.Dir = "/"
 	out, err := cmd.CombinedOutput()
+	if !strings.Contains(string(out), "=elsewhere.example=friend@srs.forward.example") {
+		t.Errorf("no SRS address to turn back is printed:\n%s", out)
+	}
 	if err == nil || !strings.Contains(string(out), "Postfix starts as root only") || !strings.Contains(string(out), "postern query --config") {
 		t.Errorf("%v\n%s", err, out)
 	}
