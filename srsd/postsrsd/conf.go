@@ -2,7 +2,6 @@ package postsrsd
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -140,5 +139,5 @@ func (c *Conf) at(option string) place {
 }
 
 func (c *Conf) warn(at place, format string, args ...any) {
-	c.Warnings = append(c.Warnings, at.String()+": "+fmt.Sprintf(format, args...))
+	(*warnings)(&c.Warnings).add(at, format, args...)
 }

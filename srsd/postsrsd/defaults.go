@@ -1,9 +1,6 @@
 package postsrsd
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Defaults is the configuration of PostSRSd 1.x: /etc/default/postsrsd as the
 // launcher of the Debian package reads it, or the environment.
@@ -115,5 +112,5 @@ func (d *Defaults) CheckUser() error {
 }
 
 func (d *Defaults) warn(name, format string, args ...any) {
-	d.Warnings = append(d.Warnings, d.Where(name)+": "+fmt.Sprintf(format, args...))
+	(*warnings)(&d.Warnings).add(d.at(name), format, args...)
 }

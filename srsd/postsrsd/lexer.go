@@ -18,6 +18,8 @@ type lexer struct {
 	warn    func(at place, format string, args ...any)
 	dropped place // of a byte in front of the current token that has no meaning
 	open    place // of a "…" string that never ends
+	budget  int   // bytes that variables may still add
+	last    int   // where the last } is, once it was looked for
 }
 
 // wordEnds are the bytes that no word has.
@@ -120,20 +122,28 @@ func (l *lexer) word() string {
 // variable is ${NAME} or ${NAME:-TEXT}. If no brace closes it, the dollar sign
 // stands for itself.
 func (l *lexer) variable() (string, error) {
-	inner, _, closed := strings.Cut(l.text[l.pos+2:], "}")
-	if !closed {
+	if l.last == 0 {
+		l.last = strings.LastIndexByte(l.text, '}')
+	}
+	if l.last < l.pos {
 		l.skip(1)
 		return "$", nil
 	}
+	inner, _, _ := strings.Cut(l.text[l.pos+2:], "}")
 	if strings.ContainsAny(inner, "\n\"'") {
 		return "", l.errorf("${ has no } behind the name of the variable: write ${NAME}")
 	}
 	l.skip(len(inner) + 3)
 	name, fallback, _ := strings.Cut(inner, ":-")
+	value := fallback
 	if l.getenv != nil {
-		if value, ok := l.getenv(name); ok {
-			return value, nil
+		if v, ok := l.getenv(name); ok {
+			value = v
 		}
 	}
-	return fallback, nil
+	l.budget -= len(value)
+	if l.budget < 0 {
+		return "", l.errorf("the variables of the environment have more than %d bytes: that is no configuration", maxConf)
+	}
+	return value, nil
 }

@@ -270,3 +270,23 @@ func TestUnreadableFiles(t *testing.T) {
 	_, err = ReadDefaults(dir+"/missing", nil, nil)
 	complaint(t, err, dir+"/missing: cannot be read: no such file or directory")
 }
+
+// TestBombs are small files that would be large ones.
+func TestBombs(t *testing.T) {
+	big := strings.Repeat("x", 1<<20)
+	getenv := func(string) (string, bool) { return big, true }
+	_, err := ParseConf("f", []byte("pid-file = \""+strings.Repeat("${A}", 100)+`"`), getenv)
+	complaint(t, err, "f:1: the variables of the environment have more than 4194304 bytes: that is no configuration")
+
+	_, err = ParseDefaults("f", []byte("A=0123456789\n"+strings.Repeat("A=$A$A\n", 64)), nil, nil)
+	complaint(t, err, "f:17: the variables have grown by more than 1048576 bytes: that is no configuration file")
+
+	c := mustParse(t, "srs-domain = a.example "+strings.Repeat("+", 100_000)+` pid-file = "`+strings.Repeat("${", 1<<20)+`"`)
+	if len(c.Warnings) != maxWarnings+1 || c.Warnings[maxWarnings] != "/etc/mail/postsrsd.conf: there are more warnings than these" {
+		t.Errorf("%d warnings", len(c.Warnings))
+	}
+	d, err := ParseDefaults("f", []byte("SRS_DOMAIN=a.example A="+strings.Repeat("$B", 100_000)), nil, nil)
+	if err != nil || len(d.Warnings) != maxWarnings+1 {
+		t.Errorf("%d warnings, %v", len(d.Warnings), err)
+	}
+}

@@ -12,7 +12,7 @@ func parseConf(name string, text []byte, getenv func(string) (string, bool)) (*C
 		return nil, &Error{File: name, Err: errTooLarge(maxConf)}
 	}
 	c := newConf(name)
-	p := &confParser{c, &lexer{place: place{name, 1}, text: string(text), getenv: getenv, warn: c.warn}}
+	p := &confParser{c, &lexer{place: place{name, 1}, text: string(text), getenv: getenv, warn: c.warn, budget: maxConf}}
 	for more := true; more; {
 		var err error
 		if more, err = p.option(); err != nil {

@@ -1,9 +1,6 @@
 package postsrsd
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // shell reads the assignments of a file that sh would source. It runs no
 // command: what is not an assignment is refused.
@@ -12,11 +9,12 @@ type shell struct {
 	text     string
 	pos      int
 	vars     map[string]value
-	warnings []string
+	warnings warnings
+	budget   int // bytes that variables may still add
 }
 
 func newShell(file, text string, vars map[string]value) *shell {
-	s := &shell{place: place{file, 1}, text: text, vars: vars}
+	s := &shell{place: place{file, 1}, text: text, vars: vars, budget: maxDefaults}
 	if strings.Contains(text, "\r\n") {
 		s.text = strings.ReplaceAll(text, "\r\n", "\n")
 		s.warnf("the lines end in CR LF, as on Windows: sh would take each CR for a part of the value")
@@ -25,7 +23,7 @@ func newShell(file, text string, vars map[string]value) *shell {
 }
 
 func (s *shell) warnf(format string, args ...any) {
-	s.warnings = append(s.warnings, s.place.String()+": "+fmt.Sprintf(format, args...))
+	s.warnings.add(s.place, format, args...)
 }
 
 // peek is the next byte, or 0 at the end.
@@ -151,14 +149,14 @@ func (s *shell) atWordEnd() bool {
 // notAnAssignment says what is wrong with the word that begins with name.
 func (s *shell) notAnAssignment(name string) error {
 	if s.ahead("+=") {
-		return s.errorf("%s+= is unknown to sh: write %s=\"$%s …\"", name, name, name)
+		return s.errorf("+= is unknown to sh: write NAME=\"$NAME …\"")
 	}
 	rest := s.text[s.pos:]
 	if end := strings.IndexAny(rest, " \t\n;"); end >= 0 {
 		rest = rest[:end]
 	}
 	if rest == "" && s.ahead(" =") {
-		return s.errorf("there is a blank in front of the =: write %s=VALUE", name)
+		return s.errorf("there is a blank in front of the =: write NAME=VALUE")
 	}
 	return s.errorf("%s is shell code: only NAME=VALUE is read here", shown(name+rest))
 }

@@ -111,9 +111,8 @@ func (s *shell) braced(b *strings.Builder) error {
 		return s.errorf("%s is shell code: ${NAME} and ${NAME:-WORD} are read here, write the value itself", shown("${"+inner+"}"))
 	}
 	if hasFallback && s.vars[name].text == "" {
-		b.WriteString(fallback)
 		s.skip(len(inner) + 3)
-		return nil
+		return s.add(b, fallback)
 	}
 	err := s.expand(b, name)
 	s.skip(len(inner) + 3)
@@ -125,13 +124,23 @@ func (s *shell) braced(b *strings.Builder) error {
 func (s *shell) expand(b *strings.Builder, name string) error {
 	v, ok := s.vars[name]
 	if ok {
-		b.WriteString(v.text)
-		return nil
+		return s.add(b, v.text)
 	}
 	switch name {
 	case "myhostname", "mydomain", "myorigin", "mydestination":
 		return s.errorf("$%s is a parameter of Postfix, and not expanded here: write the name itself", name)
 	}
-	s.warnf("$%s is not set: it stands for nothing", name)
+	s.warnf("$%.64s is not set: it stands for nothing", name)
+	return nil
+}
+
+// add adds the value of a variable. Variables made of variables could outgrow
+// any memory.
+func (s *shell) add(b *strings.Builder, text string) error {
+	s.budget -= len(text)
+	if s.budget < 0 {
+		return s.errorf("the variables have grown by more than %d bytes: that is no configuration file", maxDefaults)
+	}
+	b.WriteString(text)
 	return nil
 }

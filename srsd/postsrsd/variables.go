@@ -1,7 +1,7 @@
 package postsrsd
 
 import (
-	"fmt"
+	"maps"
 	"math"
 	"net"
 	"slices"
@@ -209,12 +209,9 @@ func (d *Defaults) askDomain(mydomain func() (string, error)) error {
 // noticeUnknown warns of variables in the file that look like ours and mean
 // nothing.
 func (d *Defaults) noticeUnknown() {
-	var unknown []string
-	for name, v := range d.vars {
-		if _, known := launcher[name]; !known && strings.HasPrefix(name, "SRS_") && v.line != 0 {
-			unknown = append(unknown, fmt.Sprintf("%s: PostSRSd has no variable %s", v.place, name))
+	for _, name := range slices.Sorted(maps.Keys(d.vars)) {
+		if _, known := launcher[name]; !known && strings.HasPrefix(name, "SRS_") && d.vars[name].line != 0 {
+			d.warn(name, "PostSRSd has no variable %s", shown(name))
 		}
 	}
-	slices.Sort(unknown)
-	d.Warnings = append(d.Warnings, unknown...)
 }
