@@ -13,7 +13,12 @@ import (
 // NewSyslogLogger writes log lines to syslog(3), facility mail, under a tag.
 // It connects at once, so that it goes on after a chroot(2).
 func NewSyslogLogger(tag string, level slog.Leveler) (*slog.Logger, error) {
-	w, err := syslog.New(syslog.LOG_MAIL|syslog.LOG_INFO, tag)
+	return newSyslogLogger("", "", tag, level) // package syslog knows where
+}
+
+// newSyslogLogger logs to a socket.
+func newSyslogLogger(network, address, tag string, level slog.Leveler) (*slog.Logger, error) {
+	w, err := syslog.Dial(network, address, syslog.LOG_MAIL|syslog.LOG_INFO, tag)
 	if err != nil {
 		return nil, fmt.Errorf("log: %w", err)
 	}
