@@ -22,7 +22,7 @@ func newSRSCommand() *cobra.Command {
 		Use:     "srs",
 		Short:   "Rewrite one address, turn one back, or change the secret",
 		Long:    "Rewrite one address, turn one back, or change the secret, with the secrets and the store of the\nsrsd block. Exit status 0: yes; 1: the address stays as it is, and the reason is on stderr; 75: trouble.",
-		Example: "  postern srs forward friend@example.net\n  postern srs reverse SRS0=vmyz=2W=example.net=friend@srs.example.org\n  postern srs rotate",
+		Example: "  postern srs forward friend@example.net\n  postern srs reverse SRS0=zJY8=2W=example.net=friend@srs.example.org\n  postern srs rotate",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usage("say forward, reverse or rotate: see '%s --help'", cmd.CommandPath())
@@ -30,7 +30,7 @@ func newSRSCommand() *cobra.Command {
 	}
 	cmd.AddCommand(
 		newSRSLookup("forward", srsd.MapForward, "Print what an envelope sender is rewritten to", "friend@example.net"),
-		newSRSLookup("reverse", srsd.MapReverse, "Print whom an SRS address stands for", "SRS0=vmyz=2W=example.net=friend@srs.example.org"),
+		newSRSLookup("reverse", srsd.MapReverse, "Print whom an SRS address stands for", "SRS0=zJY8=2W=example.net=friend@srs.example.org"),
 		newSRSRotate(),
 	)
 	for _, sub := range cmd.Commands() {
