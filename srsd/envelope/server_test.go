@@ -156,7 +156,7 @@ func TestServerAway(t *testing.T) {
 		for range 3 {
 			s.put(t, "a@b.c")
 			mini.Close()
-			for range 20 {
+			for range poolSize + 1 {
 				fails(t, s.Put(t.Context(), Alias("x@y"), "x@y"), "put: connection refused")
 				_, found, err := s.Get(t.Context(), Alias("a@b.c"))
 				fails(t, err, "get: connection refused")
