@@ -10,7 +10,7 @@ import (
 // needs no file.
 func (c *Conf) check() (err error) {
 	if c.HashMinimum > c.HashLength {
-		return c.at("hash-minimum").errorf("hash-minimum %d is above hash-length %d: none of our own addresses would be accepted, write a smaller one", c.HashMinimum, c.HashLength)
+		return c.at("hash-minimum").errorf("hash-minimum %d is above hash-length %d: no address of our own would be accepted", c.HashMinimum, c.HashLength)
 	}
 	if c.SecretsFile == "" {
 		return c.at("secrets-file").errorf("secrets-file is empty: name the file that holds the secret")
@@ -42,7 +42,8 @@ func (c *Conf) checkDatabase() (err error) {
 		return nil
 	}
 	if c.database == "" {
-		return c.at("original-envelope").errorf("original-envelope = database has no envelope-database: add envelope-database = \"sqlite:FILE\" or \"redis:HOST:PORT\"")
+		return c.at("original-envelope").errorf(
+			"original-envelope = database has no envelope-database: add envelope-database = \"sqlite:FILE\" or \"redis:HOST:PORT\"")
 	}
 	c.EnvelopeDatabase, err = ParseDatabase(c.database)
 	if err != nil {
@@ -84,8 +85,6 @@ func (c *Conf) readDomainsFile() error {
 	return err
 }
 
-var errNoSRSDomain = errors.New("there is no SRS domain: set srs-domain, or name a local domain in domains")
-
 // settleDomains makes the set of local domains, and finds the SRS domain:
 // srs-domain, else the first local one. It is local, too.
 func (c *Conf) settleDomains() error {
@@ -103,7 +102,7 @@ func (c *Conf) settleDomains() error {
 	}
 	c.SRSDomain = strings.TrimPrefix(c.SRSDomain, ".")
 	if c.SRSDomain == "" {
-		return &Error{File: c.Path, Err: errNoSRSDomain}
+		return &Error{File: c.Path, Err: errors.New("there is no SRS domain: set srs-domain, or name a local domain in domains")}
 	}
 	if !strings.Contains(c.SRSDomain, ".") {
 		c.warn(c.at("srs-domain"), "the SRS domain %s has no dot: other hosts cannot send their bounces there", shown(c.SRSDomain))

@@ -1,7 +1,6 @@
 package postsrsd
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -102,7 +101,10 @@ func ReadConf(path string) (*Conf, error) {
 	if err := c.readDomainsFile(); err != nil {
 		return nil, err
 	}
-	return c, c.settleDomains()
+	if err := c.settleDomains(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // ParseConf reads the text of a postsrsd.conf and opens no file: names of a
@@ -113,11 +115,10 @@ func ParseConf(name string, text []byte, getenv func(string) (string, bool)) (*C
 	if err != nil {
 		return nil, err
 	}
-	err = c.settleDomains()
-	if errors.Is(err, errNoSRSDomain) && c.DomainsFile != "" {
-		err = nil // the file may have one
+	if err := c.settleDomains(); err != nil && c.DomainsFile == "" {
+		return nil, err // else that file may have one
 	}
-	return c, err
+	return c, nil
 }
 
 // Given reports whether the file or the command line has the option, by its

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,11 +46,11 @@ func TestDebianLauncher(t *testing.T) {
 		t.Fatal(err)
 	}
 	fixtures := append(files(t, "defaults/good", ".defaults"), debianDefaults)
+	fixtures = slices.DeleteFunc(fixtures, func(file string) bool {
+		return filepath.Base(file) == "crlf.defaults" // sh keeps the CR, and a warning says so
+	})
 	for _, file := range fixtures {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			if strings.HasPrefix(filepath.Base(file), "crlf") {
-				return // sh keeps the CR; the warning says so
-			}
 			words := launcherSays(t, string(launcher), file)
 			d, err := ReadDefaults(file, []string{"HOST=mx1"}, postfixSays("asked.example", nil))
 			if err != nil {

@@ -18,14 +18,16 @@ type Endpoint struct {
 // IsZero reports whether there is nothing to listen on.
 func (e Endpoint) IsZero() bool { return e == Endpoint{} }
 
-// String spells the endpoint as Postfix does: unix:PATH or inet:HOST:PORT.
+// String spells the endpoint as Postfix does: unix:PATH or inet:HOST:PORT;
+// empty if there is none.
 func (e Endpoint) String() string {
-	if e.Network == "unix" || e.IsZero() {
-		return "unix:" + e.Address
-	}
-	host, port, found := strings.Cut(e.Address, ":")
+	port, everywhere := strings.CutPrefix(e.Address, ":")
 	switch {
-	case !found || host != "":
+	case e.IsZero():
+		return ""
+	case e.Network == "unix":
+		return "unix:" + e.Address
+	case !everywhere:
 		return "inet:" + e.Address
 	case e.Network == "tcp4":
 		return "inet:0.0.0.0:" + port

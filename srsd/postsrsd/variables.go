@@ -171,7 +171,8 @@ func (d *Defaults) settleDomain(mydomain func() (string, error)) error {
 		return d.askDomain(mydomain)
 	}
 	if strings.Contains(d.Domain, "$") {
-		return d.at("SRS_DOMAIN").errorf("SRS_DOMAIN is %s, which nothing expands: write the name itself, or leave SRS_DOMAIN out to take mydomain of Postfix", shown(d.Domain))
+		return d.at("SRS_DOMAIN").errorf(
+			"SRS_DOMAIN is %s, which nothing expands: write the name itself, or leave SRS_DOMAIN out to take mydomain of Postfix", shown(d.Domain))
 	}
 	if !isHost(d.Domain) {
 		return d.at("SRS_DOMAIN").errorf("SRS_DOMAIN is %s: write one domain, such as example.org", shown(d.Domain))
