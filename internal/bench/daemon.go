@@ -82,6 +82,8 @@ func (d *daemon) forget() error { return os.RemoveAll(filepath.Join(d.dir, "stat
 
 func (d *daemon) pid() int { return d.cmd.Process.Pid }
 
+func (d *daemon) cpu() (time.Duration, error) { return cpuOf(d.pid()) }
+
 // await polls until is says yes.
 func (d *daemon) await(ctx context.Context, every time.Duration, is func() bool) error {
 	for !is() {

@@ -3,66 +3,36 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
-	"io"
+	"errors"
 	"net"
-	"os"
-	"os/exec"
 	"strconv"
-	"strings"
-	"syscall"
-	"time"
 )
-
-// echoCommand as the first argument makes this program an echo server, so that
-// it stands beside the daemon as a process of its own.
-const echoCommand = "echo-server"
 
 // echo is a running echo server: the least that a server of a framing can do.
 // It reads a frame and writes one of the size of the right answer.
 type echo struct {
-	network, address string
-	cmd              *exec.Cmd
-	stdin            io.Closer // its end is the server's end
+	*helper
+	network string
 }
 
 // startEcho starts one for "socketmap" or "tcptable" frames.
 func (l *lab) startEcho(ctx context.Context, framing, network, address, reply string) (*echo, error) {
-	cmd := exec.CommandContext(ctx, l.self, echoCommand, framing, network, address, reply)
-	cmd.Stderr = l.stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stdin, err := cmd.StdinPipe()
+	h, err := l.startHelper(ctx, echoCommand, framing, network, address, reply)
 	if err != nil {
 		return nil, err
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("echo server: %w", err)
-	}
-	e := &echo{network: network, cmd: cmd, stdin: stdin}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		e.stop()
-		return nil, fmt.Errorf("echo server: it did not say its address: %w", err)
-	}
-	e.address = strings.TrimSpace(line)
-	return e, nil
+	return &echo{h, network}, nil
 }
 
-func (e *echo) stop() {
-	e.stdin.Close()
-	time.AfterFunc(5*time.Second, func() { e.cmd.Process.Kill() })
-	e.cmd.Wait()
+// server is asked the questions of another.
+func (e *echo) server(questions []question) server {
+	return server{e.network, e.address, e.cpu, sameReply(questions, questions[0].reply)}
 }
 
-// echoMain is the server: it says where it listens and ends with its stdin.
-func echoMain(args []string) int {
+// echoMain is the server.
+func echoMain(args []string) error {
 	if len(args) != 4 {
-		fmt.Fprintln(os.Stderr, "bench: echo server: want framing, network, address, reply")
-		return 2
+		return errors.New("want framing, network, address, reply")
 	}
 	read := readLine
 	if args[0] == "socketmap" {
@@ -70,14 +40,11 @@ func echoMain(args []string) int {
 	}
 	ln, err := net.Listen(args[1], args[2])
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench: echo server:", err)
-		return 1
+		return err
 	}
 	defer ln.Close()
-	fmt.Println(ln.Addr())
 	go serveEcho(ln, read, []byte(args[3]))
-	io.Copy(io.Discard, os.Stdin)
-	return 0
+	return helpUntilTheEnd(ln.Addr().String())
 }
 
 func serveEcho(ln net.Listener, read func(*bufio.Reader) error, reply []byte) {

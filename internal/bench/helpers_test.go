@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestParseStat(t *testing.T) {
 	s, err := parseStat([]byte("42 (a b) c) S 1 40 40 0 -1 4194560 1 2 3 4 7 5 11 13 20 0 1 0\n"))
-	want := stat{group: 40, own: 120 * time.Millisecond, children: 240 * time.Millisecond}
+	want := stat{parent: 1, group: 40, own: 120 * time.Millisecond, children: 240 * time.Millisecond}
 	if err != nil || s != want {
 		t.Errorf("parseStat = %+v, %v, want %+v", s, err, want)
 	}
@@ -38,8 +38,13 @@ func TestProcOfOurselves(t *testing.T) {
 	if _, err := cpuOf(os.Getpid()); err != nil {
 		t.Error(err)
 	}
-	if _, err := cpuOf(-1); err == nil {
-		t.Error("a process that does not exist has CPU time")
+	if ran, err := cpuOfFamily(os.Getpid()); err != nil || ran <= 0 {
+		t.Errorf("our family took %v, %v, want some time", ran, err)
+	}
+	for name, of := range map[string]func(int) (time.Duration, error){"alone": cpuOf, "group": cpuOfGroup, "family": cpuOfFamily} {
+		if _, err := of(-1); err == nil {
+			t.Errorf("a process that does not exist has CPU time, %s", name)
+		}
 	}
 }
 

@@ -60,6 +60,7 @@ func measurements() []measurement {
 		{"rows", "two million rows: start and memory", measureRows},
 		{"start", "a million rows: first answer; memory of a full cache", measureStart},
 		{"distance", "the database 30 ms away against 0 ms", measureDistance},
+		{"srs", "SRS against an echo server and against PostSRSd 1.10", measureSRS},
 		{"mails", "messages through Postfix, by table type", measureMails},
 	}
 }
@@ -68,8 +69,8 @@ func measurements() []measurement {
 const longest = 6 * time.Minute
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == echoCommand {
-		os.Exit(echoMain(os.Args[2:]))
+	if help := helperOf(os.Args[1:]); help != nil {
+		os.Exit(helperMain(help, os.Args[1:], os.Stderr))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

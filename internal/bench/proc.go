@@ -16,6 +16,7 @@ const tick = 10 * time.Millisecond
 
 // stat holds fields of /proc/PID/stat.
 type stat struct {
+	parent   int
 	group    int
 	own      time.Duration // user and system
 	children time.Duration // the same, of children that ended and were waited for
@@ -37,14 +38,14 @@ func parseStat(text []byte) (stat, error) {
 		return stat{}, fmt.Errorf("stat: %d fields after the name: want 15 at least", len(fields))
 	}
 	var n [15]int
-	for _, i := range []int{2, 11, 12, 13, 14} {
+	for _, i := range []int{1, 2, 11, 12, 13, 14} {
 		v, err := strconv.Atoi(string(fields[i]))
 		if err != nil {
 			return stat{}, fmt.Errorf("stat: field %d: %w", i+3, err)
 		}
 		n[i] = v
 	}
-	return stat{group: n[2], own: tick * time.Duration(n[11]+n[12]), children: tick * time.Duration(n[13]+n[14])}, nil
+	return stat{parent: n[1], group: n[2], own: tick * time.Duration(n[11]+n[12]), children: tick * time.Duration(n[13]+n[14])}, nil
 }
 
 // cpuOf is the CPU time of one process.
@@ -61,20 +62,69 @@ func cpuOfGroup(leader int) (time.Duration, error) {
 		return 0, err
 	}
 	total := lead.children
-	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	err = eachProcess(func(_ int, s stat) {
+		if s.group == leader {
+			total += s.own
+		}
+	})
+	return total, err
+}
+
+// cpuOfFamily is the CPU time of a process and of its children, all living. It
+// is exact where a tick is more than one of many children takes.
+func cpuOfFamily(parent int) (time.Duration, error) {
+	total, err := ranFor(parent)
 	if err != nil {
 		return 0, err
+	}
+	err = eachProcess(func(pid int, s stat) {
+		if s.parent == parent {
+			ran, _ := ranFor(pid) // it may have just ended
+			total += ran
+		}
+	})
+	return total, err
+}
+
+// eachProcess calls f for all that run.
+func eachProcess(f func(pid int, s stat)) error {
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return err
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			continue // it has just ended
 		}
-		if s, err := parseStat(text); err == nil && s.group == leader {
-			total += s.own
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if s, err := parseStat(text); err == nil {
+			f(pid, s)
 		}
 	}
-	return total, nil
+	return nil
+}
+
+// ranFor adds up /proc/PID/task/*/schedstat, whose first field is in
+// nanoseconds (Documentation/scheduler/sched-stats.rst of Linux).
+func ranFor(pid int) (total time.Duration, err error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("process %d: no schedstat", pid)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // the thread has just ended
+		}
+		first, _, _ := bytes.Cut(text, []byte{' '})
+		n, err := strconv.ParseInt(string(first), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", file, err)
+		}
+		total += time.Duration(n)
+	}
+	return total, err
 }
 
 // residentOf is VmRSS of a process in bytes.
