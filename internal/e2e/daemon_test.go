@@ -22,13 +22,16 @@ import (
 // patience is the limit of waiting for what must come.
 const patience = 60 * time.Second
 
-// daemon is a `postern serve` with a folder of its own.
+// daemon is a `postern serve`, or what args say, with a folder of its own.
 type daemon struct {
-	dir     string // postern.yaml, state, control, log
-	blocks  string // of postern.yaml, beside those below
-	inet    string // HOST:PORT of the socketmap
-	unix    string // path of the socketmap
-	metrics string // HOST:PORT
+	args    []string            // of postern; nil: serve with config()
+	env     []string            // beside ours
+	user    *syscall.Credential // nil: ours
+	dir     string              // postern.yaml, state, control, log
+	blocks  string              // of postern.yaml, beside those below
+	inet    string              // HOST:PORT of the socketmap
+	unix    string              // path of the socketmap
+	metrics string              // HOST:PORT
 	held    []*os.File
 	process *process
 }
@@ -43,9 +46,16 @@ type process struct {
 // newDaemon prepares a daemon; in blocks {dir} stands for its folder.
 func newDaemon(t *testing.T, blocks string) *daemon {
 	t.Helper()
+	d := newFolderDaemon(t)
+	d.configure(t, blocks)
+	return d
+}
+
+// newFolderDaemon prepares one that has no configuration yet.
+func newFolderDaemon(t *testing.T) *daemon {
+	t.Helper()
 	dir := openFolder(t)
 	d := &daemon{dir: dir, unix: filepath.Join(dir, "map"), inet: freeAddr(t), metrics: freeAddr(t)}
-	d.configure(t, blocks)
 	t.Cleanup(func() {
 		d.kill()
 		if t.Failed() {
@@ -100,13 +110,19 @@ func (d *daemon) launch(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(shared.binary, "serve", "--config", d.config())
+	args := d.args
+	if args == nil {
+		args = []string{"serve", "--config", d.config()}
+	}
+	cmd := exec.Command(shared.binary, args...)
+	cmd.Env = append(os.Environ(), d.env...)
 	if len(d.held) > 0 {
-		cmd = exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh", shared.binary, "serve", "--config", d.config())
-		cmd.Env = append(os.Environ(), fmt.Sprintf("LISTEN_FDS=%d", len(d.held)))
+		cmd = exec.Command("/bin/sh", append([]string{"-c", `LISTEN_PID=$$ exec "$@"`, "sh", shared.binary}, args...)...)
+		cmd.Env = append(os.Environ(), append(d.env, fmt.Sprintf("LISTEN_FDS=%d", len(d.held)))...)
 		cmd.ExtraFiles = d.held
 	}
 	cmd.Stderr = log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: d.user}
 	if d.process, err = startProcess(cmd); err != nil {
 		t.Fatal(err)
 	}
