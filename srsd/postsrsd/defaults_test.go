@@ -44,6 +44,7 @@ func TestShell(t *testing.T) {
 		{"export=1 A=$export", "1", ""},
 		{"A=a$ B=\"b$\"", "a$", "b$"},
 		{"A=$/x B=$.", "$/x", "$."},
+		{`A=1\`, `1\`, ""},
 		{"A={a,b}[c]!%@:^+-", "{a,b}[c]!%@:^+-", ""},
 		{"A=.example.com,example.org", ".example.com,example.org", ""},
 		{"A=a~b B='~'", "a~b", "~"},

@@ -86,13 +86,12 @@ func (d *Domains) ContainsAddress(address string) bool {
 	if d.Len() == 0 {
 		return false
 	}
-	first := 1 // the name is a proper part of the address
 	if far := len(address) - d.longest - 1; far > 0 {
-		address, first = address[far:], 1
+		address = address[far:]
 	}
 	var buffer [maxDomain]byte
 	tail := lowerInto(buffer[:0], address)
-	if d.hasDotted(tail, first) {
+	if d.hasDotted(tail, 1) { // a name is a proper part of an address
 		return true
 	}
 	for i := range tail {

@@ -1,7 +1,9 @@
 package postsrsd
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -288,5 +290,61 @@ func TestBombs(t *testing.T) {
 	d, err := ParseDefaults("f", []byte("SRS_DOMAIN=a.example A="+strings.Repeat("$B", 100_000)), nil, nil)
 	if err != nil || len(d.Warnings) != maxWarnings+1 {
 		t.Errorf("%d warnings, %v", len(d.Warnings), err)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	long := strings.Repeat("a", 511)
+	tests := []struct{ text, want string }{
+		{"milter = inet:9997 milter-recipient-limit = 0", "f:1: milter-recipient-limit 0 rejects every recipient"},
+		{"milter-recipient-limit = 0", ""},
+		{"domains = " + long, `f:1: the local domain "` + long[:200] + `"… has 511 bytes: none of more than 510 is ever found`},
+		{"connection-limit = 1", ""},
+		{"socketmap = '' milter = inet:9997", ""},
+		{"keep-alive = 0", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.text, func(t *testing.T) {
+			c, err := ParseConf("f", []byte("srs-domain = a.example "+test.text), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(c.Warnings, "\n"); got != test.want {
+				t.Errorf("\n got %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestCausesAreKept(t *testing.T) {
+	_, err := ReadConf(filepath.Join(t.TempDir(), "missing"))
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	down := errors.New("down")
+	if _, err := ParseDefaults("f", nil, nil, postfixSays("", down)); !errors.Is(err, down) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestEndInTheMiddle cuts a file at every byte: an error, or fewer options.
+func TestEndInTheMiddle(t *testing.T) {
+	conf, err := os.ReadFile("testdata/conf/good/grammar.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range conf {
+		if _, err := ParseConf("f", conf[:n], nil); err != nil {
+			inFile(t, err, conf[:n])
+		}
+	}
+	defaults, err := os.ReadFile("testdata/defaults/good/grammar.defaults")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range defaults {
+		if _, err := ParseDefaults("f", defaults[:n], nil, postfixSays("asked.example", nil)); err != nil {
+			inFile(t, err, defaults[:n])
+		}
 	}
 }
