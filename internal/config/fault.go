@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -58,5 +59,21 @@ func (d *document) located(err error) error {
 	if errors.As(err, &unknown) {
 		return &Error{d.name, line, d.unknownKey(unknown)}
 	}
+	var t *yaml.TypeError
+	if errors.As(err, &t) {
+		return &Error{d.name, line, wrongType(t)}
+	}
 	return &Error{d.name, line, errors.New(text)}
+}
+
+// wrongType says what a value should have been.
+func wrongType(e *yaml.TypeError) error {
+	want := "one value"
+	switch e.DstType.Kind() {
+	case reflect.Int:
+		want = "a number"
+	case reflect.Bool:
+		want = "true or false"
+	}
+	return fmt.Errorf("%q does not fit here: write %s", e.Token.Value, want)
 }

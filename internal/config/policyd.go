@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -119,4 +120,10 @@ func (v *validator) rateLimit(path string, l RateLimit, names map[string]bool) {
 	if l.Limit.N == 0 {
 		v.fail(path, "rate limit %q needs a limit: NUMBER/DURATION, as in 60/1m", l.Name)
 	}
+}
+
+// isRedisURL accepts the URLs of a Redis server, with TLS and Sentinel.
+func isRedisURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "redis" || u.Scheme == "rediss" || u.Scheme == "redis+sentinel")
 }

@@ -3,8 +3,10 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"net/url"
 	"strings"
+
+	"postern/srsd/envelope"
+	"postern/srsd/postsrsd"
 )
 
 // SRSD is the SRS daemon.
@@ -39,21 +41,17 @@ func (s *SRSD) LocalHosted() bool { return s.HostedDomains == "local" }
 func (s *SRSD) AnyBounces() bool { return s.Bounces == "any" }
 
 func (v *validator) srsd(s *SRSD) {
-	for name, l := range map[string]Listener{
-		"forward": s.Forward, "reverse": s.Reverse, "socketmap": s.Socketmap, "milter": s.Milter,
+	for _, l := range []struct {
+		name string
+		Listener
+	}{
+		{"forward", s.Forward}, {"reverse", s.Reverse}, {"socketmap", s.Socketmap}, {"milter", s.Milter},
 	} {
 		if l.At != "" {
-			v.listener("$.srsd."+name, l)
+			v.listener("$.srsd."+l.name, l.Listener)
 		}
 	}
-	switch {
-	case s.Domain == "":
-		v.fail("$.srsd", "srsd needs a domain: the one that rewritten senders carry, with an MX that leads here")
-	case strings.Contains(s.Domain, "$"):
-		v.fail("$.srsd.domain", "%q is not expanded here: write the domain itself", s.Domain)
-	case !strings.Contains(strings.Trim(s.Domain, "."), "."):
-		v.fail("$.srsd.domain", "%q has no dot: an SRS domain must be a name that other hosts can look up", s.Domain)
-	}
+	v.srsDomain(s.Domain)
 	if s.Separator != "" && s.Separator != "=" && s.Separator != "+" && s.Separator != "-" {
 		v.fail("$.srsd.separator", "%q is no separator: write one of = + -", s.Separator)
 	}
@@ -65,12 +63,37 @@ func (v *validator) srsd(s *SRSD) {
 	v.word("$.srsd.bounces", "bounces", s.Bounces, []string{"null", "any"})
 	v.hashes(s)
 	for i, d := range s.LocalDomains {
-		if strings.ContainsAny(d, "$@ \t") || strings.Trim(d, ".") == "" {
-			v.fail(fmt.Sprintf("$.srsd.local_domains[%d]", i), "%q is no domain: write example.org, or .example.org for all below it", d)
+		if err := postsrsd.CheckDomain(d); err != nil {
+			v.fail(fmt.Sprintf("$.srsd.local_domains[%d]", i), "%w; .example.org stands for all below it", err)
 		}
 	}
-	if path, ok := strings.CutPrefix(s.Store, "sqlite:"); s.Store != "" && (!ok || path == "") && !isRedisURL(s.Store) {
-		v.fail("$.srsd.store", "%q is no store: write sqlite:PATH or redis://HOST:PORT/DB", s.Store)
+	if s.Store != "" {
+		if err := envelope.Validate(s.Store); err != nil {
+			v.fail("$.srsd.store", "%w", err)
+		}
+	}
+}
+
+// srsDomain checks the one domain. A dot at either end would make addresses
+// that do not come back: it is no part of the name that a bounce is sent to.
+func (v *validator) srsDomain(domain string) {
+	const (
+		path    = "$.srsd.domain"
+		longest = 255
+	)
+	switch err := postsrsd.CheckDomain(domain); {
+	case domain == "":
+		v.fail("$.srsd", "srsd needs a domain: the one that rewritten senders carry, with an MX that leads here")
+	case strings.Contains(domain, "$"):
+		v.fail(path, "%q is not expanded here: write the domain itself", domain)
+	case err != nil:
+		v.fail(path, "%w", err)
+	case len(domain) > longest:
+		v.fail(path, "a domain of %d characters: it has at most %d (RFC 5321, section 4.5.3.1.2)", len(domain), longest)
+	case strings.HasPrefix(domain, "."):
+		v.fail(path, "%q begins with a dot: an SRS domain is one name, such as %s", domain, strings.TrimLeft(domain, "."))
+	case !strings.Contains(domain, "."):
+		v.fail(path, "%q has no dot: an SRS domain must be a name that other hosts can look up", domain)
 	}
 }
 
@@ -85,10 +108,4 @@ func (v *validator) hashes(s *SRSD) {
 	if written := cmp.Or(s.HashLength, 4); s.HashMinimum > written {
 		v.fail("$.srsd.hash_minimum", "%d is more than hash_length (%d): no address would ever verify", s.HashMinimum, written)
 	}
-}
-
-// isRedisURL accepts the URLs of a Redis server, with TLS and Sentinel.
-func isRedisURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Host != "" && (u.Scheme == "redis" || u.Scheme == "rediss" || u.Scheme == "redis+sentinel")
 }
