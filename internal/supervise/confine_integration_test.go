@@ -136,6 +136,24 @@ func statusOf(t *testing.T, pid string) map[string]string {
 	return all
 }
 
+// What is outside the chroot is used before: the time zone, and what Prepare
+// opens.
+func TestBeforeConfinement(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	open(t, root)
+	f := newFamily(t, settings{Answer: "one"}, func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, "RUN_AS=nobody", "CHROOT="+root, "TZ=Asia/Tokyo")
+	})
+	c := f.dial()
+	if zone := f.ask(c, "zone"); zone != "JST" {
+		t.Errorf("the time zone is %s", zone)
+	}
+	if user := f.ask(c, "prepared"); user != "0" {
+		t.Errorf("Prepare was called as %s", user)
+	}
+}
+
 // This is what the parent is for: the settings are root's, 0600, and outside
 // the root directory of the worker, which is empty.
 func TestSecretOfRootIsReadAgain(t *testing.T) {

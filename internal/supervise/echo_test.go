@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,6 +31,7 @@ type settings struct {
 
 // The moods.
 const (
+	unready  = "cannot prepare itself"
 	refuses  = "refuses to start"
 	silent   = "never becomes ready"
 	panics   = "panics at start"
@@ -44,7 +46,9 @@ type echo struct {
 	current atomic.Pointer[settings]
 	mu      sync.Mutex
 	conns   map[net.Conn]bool
-	serving sync.WaitGroup
+
+	prepared string // as which user
+	serving  sync.WaitGroup
 }
 
 func newEcho(log *slog.Logger) *echo {
@@ -52,7 +56,19 @@ func newEcho(log *slog.Logger) *echo {
 }
 
 func (e *echo) worker() supervise.Worker {
-	return supervise.Worker{Serve: e.serve, Apply: e.apply, Log: e.log}
+	return supervise.Worker{Prepare: e.prepare, Serve: e.serve, Apply: e.apply, Log: e.log}
+}
+
+func (e *echo) prepare(raw json.RawMessage) error {
+	s := &settings{}
+	if err := json.Unmarshal(raw, s); err != nil {
+		return err
+	}
+	if s.Mood == unready {
+		return errors.New("syslog: no such file")
+	}
+	e.prepared = fmt.Sprint(os.Getuid())
+	return nil
 }
 
 func (e *echo) apply(raw json.RawMessage) error {
@@ -145,6 +161,10 @@ func (e *echo) answer(line string) string {
 	switch line {
 	case "pid":
 		return fmt.Sprint(os.Getpid())
+	case "prepared":
+		return e.prepared
+	case "zone":
+		return time.Now().Format("MST")
 	case "domains":
 		return fmt.Sprint(len(s.Domains))
 	case "self":

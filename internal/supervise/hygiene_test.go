@@ -1,7 +1,9 @@
 package supervise_test
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +46,9 @@ func TestWorkerHasWhatItNeedsAndNoMore(t *testing.T) {
 	wantFiles(t, me.Files, h.log.Name())
 	if me.Group != me.Process {
 		t.Errorf("process %d is in group %d: the worker has no process group of its own", me.Process, me.Group)
+	}
+	if name := fmt.Sprintf("%.15s", filepath.Base(me.Args[0])); me.Status["Name"] != name {
+		t.Errorf("the process is called %s, not %s", me.Status["Name"], name)
 	}
 	if me.Dumpable {
 		t.Error("the memory of the worker can be dumped")

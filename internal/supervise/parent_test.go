@@ -75,6 +75,7 @@ func badLoads() []bad {
 	}
 	return []bad{
 		{"Load fails", func(h *house, _ *supervise.Load) { h.fail = errors.New("secrets-file: gone") }, "secrets-file: gone"},
+		{"worker cannot prepare itself", mood(unready), "worker: syslog: no such file"},
 		{"worker refuses", mood(refuses), "worker: database: no such file; or directory\ufffd[31m"},
 		{"worker panics", mood(panics), "exit status 2"},
 		{"worker is never ready", func(h *house, l *supervise.Load) {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -67,6 +68,8 @@ func (j Job) Listener(name string) net.Listener {
 // ends after Run.
 func (w Worker) Run(ctx context.Context) error {
 	w.Log = cmp.Or(w.Log, slog.New(slog.DiscardHandler))
+	// ps(1) shows the name of the file, which may have been /proc/self/exe.
+	os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0)
 	link, err := controlOf(os.NewFile(controlDescriptor, "control"))
 	if err != nil {
 		return fmt.Errorf("worker: descriptor %d does not lead to a parent process, which alone can start a worker: %w", controlDescriptor, err)
