@@ -39,7 +39,7 @@ func or(value, otherwise int) int {
 // Words are sentences behind PERM. An empty one is said in the handler's own
 // words.
 type Words struct {
-	Malformed  string // the request is no netstring, or too large, or has no space
+	Malformed  string // the request is no netstring, or too large, or names no map or no key
 	LongKey    string // the key is longer than Limits.Key
 	UnknownMap string // no map has that name
 }

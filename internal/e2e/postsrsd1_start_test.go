@@ -22,23 +22,54 @@ type srsTables struct{ forward, reverse *rawTable }
 // /etc/default/postsrsd: settings are its lines but those of ports and secret.
 func startSRSTwins(t *testing.T, settings, secrets string) (original, ours srsTables) {
 	t.Helper()
-	dir := openFolder(t)
-	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte(secrets), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	dir := secretFolder(t, secrets)
 	launch := func(name string, command ...string) srsTables {
-		forward, reverse := freeAddr(t), freeAddr(t)
-		_, forwardPort, _ := net.SplitHostPort(forward)
-		_, reversePort, _ := net.SplitHostPort(reverse)
 		file := filepath.Join(dir, name)
-		writeFile(t, file, "SRS_DOMAIN=example.com\nSRS_SECRET="+dir+"/secret\nSRS_LISTEN_ADDR=127.0.0.1\n"+
-			"SRS_FORWARD_PORT="+forwardPort+"\nSRS_REVERSE_PORT="+reversePort+"\n"+settings)
-		runUntilDone(t, file+".log", exec.Command(command[0], append(command[1:], file)...))
-		return srsTables{openRawTable(t, forward), openRawTable(t, reverse)}
+		cmd := exec.Command(command[0], append(command[1:], file)...)
+		return startTables(t, cmd, file+".log", func(basics []string) {
+			writeFile(t, file, strings.Join(basics, "\n")+"\nSRS_LISTEN_ADDR=127.0.0.1\nSRS_SECRET="+dir+"/secret\n"+settings)
+		})
 	}
 	original = launch("original", "/bin/sh", "-c", originalScript, "postsrsd")
 	ours = launch("ours", shared.binary, "srsd", "--metrics", "off", "--defaults")
 	return original, ours
+}
+
+// startSRSTwinsByEnvironment does so with settings that are variables of the
+// environment.
+func startSRSTwinsByEnvironment(t *testing.T, settings []string, secrets string) (original, ours srsTables) {
+	t.Helper()
+	dir := secretFolder(t, secrets)
+	launch := func(name string, command ...string) srsTables {
+		cmd := exec.Command(command[0], command[1:]...)
+		return startTables(t, cmd, filepath.Join(dir, name+".log"), func(basics []string) {
+			cmd.Env = append(append(os.Environ(), "SRS_SECRET="+dir+"/secret"), append(basics, settings...)...)
+		})
+	}
+	original = launch("original", "/usr/sbin/postsrsd", "-4", "-l", "127.0.0.1", "-e")
+	ours = launch("ours", shared.binary, "srsd", "--metrics", "off", "--defaults", "")
+	return original, ours
+}
+
+// secretFolder holds a file of secrets.
+func secretFolder(t *testing.T, secrets string) string {
+	t.Helper()
+	dir := openFolder(t)
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte(secrets), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// startTables runs a server on free ports, which configure is told.
+func startTables(t *testing.T, cmd *exec.Cmd, log string, configure func(basics []string)) srsTables {
+	t.Helper()
+	forward, reverse := freeAddr(t), freeAddr(t)
+	_, forwardPort, _ := net.SplitHostPort(forward)
+	_, reversePort, _ := net.SplitHostPort(reverse)
+	configure([]string{"SRS_DOMAIN=example.com", "SRS_FORWARD_PORT=" + forwardPort, "SRS_REVERSE_PORT=" + reversePort})
+	runUntilDone(t, log, cmd)
+	return srsTables{openRawTable(t, forward), openRawTable(t, reverse)}
 }
 
 // originalScript starts PostSRSd in the foreground as Debian's init script

@@ -12,7 +12,7 @@ import (
 )
 
 // srsRequests is how many requests each table is asked per set of options.
-const srsRequests = 4000
+const srsRequests = 2000
 
 // TestBesidePostSRSd1 runs postern with PostSRSd's own configuration beside
 // Debian's PostSRSd 1.10: to whatever comes over the wire they reply the same,
@@ -42,6 +42,15 @@ func TestBesidePostSRSd1(t *testing.T) {
 			t.Run("there and back", func(t *testing.T) { thereAndBack(t, corpus, original, ours) })
 		})
 	}
+}
+
+// TestBesidePostSRSd1FromTheEnvironment is postsrsd -e.
+func TestBesidePostSRSd1FromTheEnvironment(t *testing.T) {
+	settings := []string{"SRS_SEPARATOR=+", "SRS_HASHLENGTH=6", "SRS_HASHMIN=5", "SRS_EXCLUDE_DOMAINS=excluded.example .under.example"}
+	original, ours := startSRSTwinsByEnvironment(t, settings, "tops3cr3t\n")
+	corpus := srsCorpus{Rand: rand.New(rand.NewPCG(2, 0)), secrets: []string{"tops3cr3t"}}
+	t.Run("forward", func(t *testing.T) { sameReplies(t, corpus, original.forward, ours.forward) })
+	t.Run("reverse", func(t *testing.T) { sameReplies(t, corpus, original.reverse, ours.reverse) })
 }
 
 func corpusSecrets(file string) []string {
