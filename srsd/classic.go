@@ -45,7 +45,7 @@ func (c Classic) forward(ctx context.Context, key string) (string, bool, error) 
 	switch {
 	case !found:
 		return c.leave(resultMalformed, string(srs.NoAt))
-	case !c.Always && strings.EqualFold(domain, c.Domain):
+	case !c.Always && equalFold(domain, c.Domain):
 		c.Metrics.count(forward, resultLocal)
 		return key, true, nil
 	}
@@ -67,7 +67,7 @@ func (c Classic) forward(ctx context.Context, key string) (string, bool, error) 
 
 // stays reports local domains other than the SRS domain, which 1.x has not.
 func (c Classic) stays(ctx context.Context, domain string) (bool, error) {
-	if c.Always || c.Local == nil && c.Hosted == nil || strings.EqualFold(domain, c.Domain) {
+	if c.Always || c.Local == nil && c.Hosted == nil || equalFold(domain, c.Domain) {
 		return false, nil
 	}
 	return c.local(ctx, domain)

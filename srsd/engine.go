@@ -145,12 +145,12 @@ func (e *Engine) Ours(address string) bool {
 // ours reports an address of the SRS domain, or of none.
 func (e *Engine) ours(address string) bool {
 	at := strings.IndexByte(address, '@')
-	return at < 0 || strings.EqualFold(address[at+1:], e.Domain)
+	return at < 0 || equalFold(address[at+1:], e.Domain)
 }
 
 // local reports whether senders of a domain stay as they are.
 func (e *Engine) local(ctx context.Context, domain string) (bool, error) {
-	if strings.EqualFold(domain, e.Domain) || e.Local != nil && e.Local.Contains(domain) {
+	if equalFold(domain, e.Domain) || e.Local != nil && e.Local.Contains(domain) {
 		return true, nil
 	}
 	if e.Hosted == nil {
@@ -181,4 +181,25 @@ func reason(err error) (string, bool) {
 		return string(about), true
 	}
 	return "", false
+}
+
+// equalFold compares without the case of ASCII letters, as domains are
+// compared. strings.EqualFold would take a Kelvin sign for a k.
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }

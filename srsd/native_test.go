@@ -123,6 +123,7 @@ func TestNativeRules(t *testing.T) {
 		{face.Forward(), "me@dead.example", `TEMP srs: is "dead.example" a domain of ours: database: down`},
 		{face.Forward(), valid, "NOTFOUND Need not rewrite local domain."},
 		{face.Forward(), "", "NOTFOUND No domain."},
+		{face.Reverse(), user + "@\u017frs.example.org", "NOTFOUND Not an address of the SRS domain."}, // a long s
 		{face.Forward(), `"a@b"@c.example`, "NOTFOUND " + string(srs.NotEmbeddable)},
 		{face.Forward(), strings.Repeat("l", 600) + "@x.example", "PERM Buffer too small."},
 		{Classic{Engine: engine}.Forward(), "me@hosted.example", "NOTFOUND Need not rewrite local domain."},

@@ -60,6 +60,9 @@ func (f postsrsdFile) readConf(log *slog.Logger) (*postsrsdConfig, error) {
 		return nil, badConfig(err)
 	}
 	c.Override(f.overrides)
+	if err := c.CheckUser(); err != nil {
+		return nil, badConfig(err)
+	}
 	warn(log, c.Warnings)
 	secrets, err := readPostSRSdSecrets(c.SecretsFile, log)
 	if err != nil {
@@ -74,7 +77,7 @@ func (f postsrsdFile) readConf(log *slog.Logger) (*postsrsdConfig, error) {
 			MilterRewriteLocal: c.MilterRewriteLocal, MilterRecipients: c.MilterRecipientLimit,
 			Syslog: c.Syslog, Debug: c.Debug,
 		},
-		confine:   supervise.Confinement{User: c.UnprivilegedUser, Chroot: c.ChrootDir},
+		confine:   supervise.Confinement{User: c.UnprivilegedUser, Chroot: chrootDir(c, log)},
 		pidFile:   c.PIDFile,
 		daemonize: c.Daemonize,
 	}
@@ -92,10 +95,23 @@ func (f postsrsdFile) readConf(log *slog.Logger) (*postsrsdConfig, error) {
 	return r, nil
 }
 
+// chrootDir is the folder that becomes the root. PostSRSd's default depends on
+// how it was built, so where ours is not there, the default was none.
+func chrootDir(c *postsrsd.Conf, log *slog.Logger) string {
+	if _, err := os.Stat(c.ChrootDir); err != nil && c.ChrootDir != "" && !c.Given("chroot-dir") {
+		log.Warn("the worker has no chroot: chroot-dir is not set, and its default cannot be used", "error", err)
+		return ""
+	}
+	return c.ChrootDir
+}
+
 // readDefaults reads /etc/default/postsrsd of 1.x.
 func (f postsrsdFile) readDefaults(ctx context.Context, log *slog.Logger) (*postsrsdConfig, error) {
 	d, err := postsrsd.ReadDefaults(f.defaults, os.Environ(), func() (string, error) { return mydomain(ctx) })
 	if err != nil {
+		return nil, badConfig(err)
+	}
+	if err := d.CheckUser(); err != nil {
 		return nil, badConfig(err)
 	}
 	warn(log, d.Warnings)
