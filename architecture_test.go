@@ -15,7 +15,7 @@ import (
 func floors() [][]string {
 	return [][]string{
 		{"postern", "internal/lookup", "srsd/srs"},
-		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian", "internal/supervise", "srsd/envelope", "srsd/postsrsd"},
+		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian", "internal/supervise", "internal/watch", "srsd/envelope", "srsd/postsrsd"},
 		{"internal/store", "internal/filemap", "internal/maps", "socketmap", "tcptable", "srsd", "srsd/milter"},
 		{"internal/mysqltable", "internal/config", "internal/scratch"},
 		{"internal/scratch/scratchtest", "internal/scratch/trixie", "internal/demo", "internal/debian/install"},

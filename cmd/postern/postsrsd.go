@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"syscall"
 
 	"postern/internal/daemon"
 	"postern/internal/supervise"
+	"postern/internal/watch"
 )
 
 // runPostSRSd stands in for PostSRSd: a parent that keeps privileges, files and
@@ -34,7 +36,8 @@ func runPostSRSd(ctx context.Context, file postsrsdFile, stderr io.Writer) error
 	if _, err := clock(clockVariable(first.settings.Generation), log); err != nil {
 		return err
 	}
-	loader := &postsrsdLoader{file: file, sockets: daemon.Inherit(), log: log}
+	files := &watch.Files{Changed: hangUp, Log: log}
+	loader := &postsrsdLoader{file: file, sockets: daemon.Inherit(), log: log, files: files}
 	parent := &supervise.Parent{
 		Command:  supervise.Self("srsd", "--worker"),
 		Load:     loader.load,
@@ -43,6 +46,7 @@ func runPostSRSd(ctx context.Context, file postsrsdFile, stderr io.Writer) error
 	}
 	process := daemon.Process{Log: log, Reload: parent.Reload}
 	err = process.Run(ctx, func(ctx context.Context, ready func()) error {
+		defer inBetween(ctx, files.Run)()
 		return parent.Run(ctx, func() {
 			if err := writePIDFile(first.pidFile); err != nil {
 				log.Warn("no PID file", "error", err)
@@ -61,6 +65,17 @@ func asTemporary(err error) error {
 	}
 	return temporary(err)
 }
+
+// inBetween runs f until end is called, which waits for it.
+func inBetween(ctx context.Context, f func(context.Context)) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); f(ctx) }()
+	return func() { cancel(); <-done }
+}
+
+// hangUp has this process reload, as if somebody had asked for it.
+func hangUp() { _ = syscall.Kill(os.Getpid(), syscall.SIGHUP) }
 
 // writePIDFile writes the number of the parent.
 func writePIDFile(path string) error {

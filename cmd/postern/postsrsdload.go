@@ -10,11 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"postern/internal/daemon"
 	"postern/internal/supervise"
+	"postern/internal/watch"
 	"postern/srsd"
 	"postern/srsd/postsrsd"
 )
@@ -183,12 +183,13 @@ type postsrsdLoader struct {
 	file    postsrsdFile
 	sockets *daemon.Sockets
 	log     *slog.Logger
-	watch   atomic.Pointer[string] // domains-file to be watched
+	files   *watch.Files // domains-file, if it is watched
+	watched string
 }
 
 // load reads everything and opens what is not open yet.
 func (l *postsrsdLoader) load(ctx context.Context, held []supervise.Listener) (supervise.Load, error) {
-	c, err := l.file.read(ctx, l.log)
+	c, err := l.read(ctx)
 	if err != nil {
 		return supervise.Load{}, err
 	}
@@ -203,8 +204,23 @@ func (l *postsrsdLoader) load(ctx context.Context, held []supervise.Listener) (s
 		o.closeNew()
 		return supervise.Load{}, err
 	}
-	l.watch.Store(&c.watch)
 	return supervise.Load{Settings: c.settings, Listeners: o.all, Confinement: c.confine}, nil
+}
+
+// read reads everything, and has the domains-file watched. One that was not
+// watched before is read again, since it may have changed in between.
+func (l *postsrsdLoader) read(ctx context.Context) (*postsrsdConfig, error) {
+	c, err := l.file.read(ctx, l.log)
+	if err != nil || c.watch == l.watched {
+		return c, err
+	}
+	var paths []string
+	if c.watch != "" {
+		paths = []string{c.watch}
+	}
+	l.files.Set(paths)
+	l.watched = c.watch
+	return l.file.read(ctx, l.log)
 }
 
 // listenerSet collects the listeners of a load.
