@@ -10,7 +10,7 @@ import (
 func classicHandler(name string, m lookup.Map) *tcptable.Handler {
 	return &tcptable.Handler{
 		Map: m, Name: name,
-		Limits:    tcptable.Limits{Request: 1023, Reply: 4096},
+		Limits:    tcptable.Limits{Request: 1023}, // Debian's build takes one less
 		Malformed: "500 Invalid request",
 		LowerHex:  true,
 		Dialect:   tcptable.Dialect{CStrings: true, RawValues: true},
@@ -21,7 +21,10 @@ func classicHandler(name string, m lookup.Map) *tcptable.Handler {
 func modernHandler(maps func() lookup.Set) *socketmap.Handler {
 	return &socketmap.Handler{
 		Maps:   maps,
-		Limits: socketmap.Limits{Request: 1023, Key: 512, Reply: 1023},
-		Words:  socketmap.Words{Malformed: "Invalid query.", LongKey: "Too big.", UnknownMap: "Invalid map."},
+		// PostSRSd cuts a reply of more than 1023 bytes, and an address with it;
+		// one that long takes an SRS domain that no DNS would serve.
+		Limits:  socketmap.Limits{Request: 1023, Key: 512},
+		Words:   socketmap.Words{Malformed: "Invalid query.", LongKey: "Too big.", UnknownMap: "Invalid map."},
+		Dialect: socketmap.Dialect{CStrings: true, LengthFirst: true, RawValues: true},
 	}
 }
