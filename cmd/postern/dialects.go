@@ -20,7 +20,7 @@ func classicHandler(name string, m lookup.Map) *tcptable.Handler {
 // modernHandler speaks socketmap as PostSRSd 2.4 does.
 func modernHandler(maps func() lookup.Set) *socketmap.Handler {
 	return &socketmap.Handler{
-		Maps:   maps,
+		Maps: maps,
 		// PostSRSd cuts a reply of more than 1023 bytes, and an address with it;
 		// one that long takes an SRS domain that no DNS would serve.
 		Limits:  socketmap.Limits{Request: 1023, Key: 512},
