@@ -18,8 +18,9 @@
 //
 //   - Hybrid envelopes: a sender is embedded as long as the new local part has
 //     at most 64 octets (RFC 5321, section 4.5.3.1.1), and stored only when it
-//     has more, or when it cannot be embedded (quotes, an equal sign in the
-//     host).
+//     has more, when it cannot be embedded (quotes, an equal sign in the
+//     host), or when Postfix would refuse bounces to it ("%" and "!" look like
+//     a route over other hosts). Without a store the latter is embedded.
 //   - OwnDomain: only addresses of the SRS domain are turned back. PostSRSd
 //     ignores the domain, so that a valid hash at any domain is.
 //   - srs.Options.Strict: a sender that looks like SRS1 and is not is taken for

@@ -22,7 +22,7 @@ type Envelope int
 const (
 	Embedded Envelope = iota // in the new address, whatever its length
 	Database                 // in the store, behind an alias
-	Hybrid                   // in the new address if that has a local part of at most 64 octets
+	Hybrid                   // in the new address if bounces reach that: a local part of at most 64 octets, and no route
 )
 
 // Store keeps senders that are not embedded, by alias.
@@ -36,6 +36,10 @@ type Store interface {
 type Domains interface {
 	Contains(domain string) bool
 }
+
+// routing are characters that make Postfix take a local part for a route over
+// other hosts: it refuses bounces to such an address (allow_untrusted_routing).
+const routing = "%!"
 
 // Engine rewrites and turns back. The fields are set once, before use; Rewriter,
 // Ring, Domain and Now must be.
@@ -91,7 +95,7 @@ func (e *Engine) rewrite(ctx context.Context, address string) (string, error) {
 	rewritten, err := e.Rewriter.Forward(e.Ring.Keys(now), now, address)
 	fits := err == nil && strings.LastIndexByte(rewritten, '@') <= maxLocal
 	switch {
-	case fits:
+	case fits && !(e.Envelope == Hybrid && strings.ContainsAny(rewritten, routing)):
 		return rewritten, nil
 	case e.Envelope == Hybrid && (err == nil || err == srs.TooLong || err == srs.NotEmbeddable):
 		return e.stored(ctx, address)

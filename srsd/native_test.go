@@ -49,11 +49,13 @@ func TestHybridEmbedsWhatFits(t *testing.T) {
 	}
 }
 
-// TestHybridStoresWhatCannotBeEmbedded takes senders that PostSRSd mangles.
+// TestHybridStoresWhatCannotBeEmbedded takes senders that PostSRSd mangles, or
+// whose bounces Postfix would refuse.
 func TestHybridStoresWhatCannotBeEmbedded(t *testing.T) {
 	face := Modern{Engine: native(t, func(e *Engine) { e.Envelope, e.Store = Hybrid, newMemory() })}
 	for _, sender := range []string{
 		`"a@b"@c.example`, `"john doe"@c.example`, "x@a=b.example",
+		"user%dept@c.example", "dept!user@c.example", // routes, to Postfix
 		"SRS0=" + strings.Repeat("o", 70) + "@f.example", // another forwarder's, too long to wrap
 		strings.Repeat("l", 600) + "@x.example",
 	} {
