@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	"postern/internal/scratch"
@@ -15,9 +16,10 @@ func startPostfix(t *testing.T, main map[string]string) *scratch.Postfix {
 }
 
 // startPostfixOf takes Postfix from a Debian root folder; "" is this machine.
-func startPostfixOf(t *testing.T, root string, main map[string]string) *scratch.Postfix {
+// Master is entries of master.cf.
+func startPostfixOf(t *testing.T, root string, main map[string]string, master ...string) *scratch.Postfix {
 	t.Helper()
-	p, err := scratch.StartPostfix(t.Context(), scratch.PostfixOptions{Root: root, Main: main})
+	p, err := scratch.StartPostfix(t.Context(), scratch.PostfixOptions{Root: root, Main: main, Master: strings.Join(master, "\n")})
 	if err != nil {
 		t.Fatal(err)
 	}

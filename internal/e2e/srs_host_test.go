@@ -23,8 +23,9 @@ var srsMails atomic.Int64
 func newSubject() string { return fmt.Sprintf("Subject: srs %d.", srsMails.Add(1)) }
 
 // startSRSHost takes Postfix from a Debian root folder ("" is this machine).
-// The aliases are its own unless main has others.
-func startSRSHost(t *testing.T, root string, main map[string]string) *srsHost {
+// The aliases are its own unless main has others. Master is entries of
+// master.cf.
+func startSRSHost(t *testing.T, root string, main map[string]string, master ...string) *srsHost {
 	t.Helper()
 	h := &srsHost{forwardingHost: &forwardingHost{sink: scratchtest.Sink(t, scratch.SinkOptions{})}}
 	refusing := scratchtest.Sink(t, scratch.SinkOptions{Args: []string{"-f", "RCPT"}})
@@ -41,7 +42,7 @@ func startSRSHost(t *testing.T, root string, main map[string]string) *srsHost {
 		"smtpd_client_connection_count_limit": "0",
 	}
 	maps.Copy(settings, main)
-	h.mta = startPostfixOf(t, root, settings)
+	h.mta = startPostfixOf(t, root, settings, master...)
 	return h
 }
 
