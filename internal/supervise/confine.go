@@ -19,7 +19,7 @@ const deathSignal = syscall.SIGTERM
 // confine gives up the root directory and the user, for good.
 func (i identity) confine() error {
 	// The time zone is read at its first use, and is not in the chroot.
-	time.Now().Zone()
+	_, _ = time.Now().Zone()
 	if i.Chroot != "" {
 		if err := changeRoot(i.Chroot); err != nil {
 			return fmt.Errorf("chroot: %w", err)

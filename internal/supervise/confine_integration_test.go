@@ -176,9 +176,7 @@ func TestSecretOfRootIsReadAgain(t *testing.T) {
 		f.configure(settings{Answer: answer})
 		f.signal(syscall.SIGHUP, "parent")
 		f.until(func() bool { return f.ask(c, "?") == answer })
-		if got := f.ask(f.dial(), "?"); got != answer {
-			t.Errorf("a new connection was answered %q", got)
-		}
+		f.until(func() bool { return f.ask(f.dial(), "?") == answer }) // the reload may not be over yet
 	}
 	pid := f.ask(f.dial(), "pid")
 	if got, want := statusOf(t, pid)["Uid"], fmt.Sprint(uid); !strings.HasPrefix(got, want) {

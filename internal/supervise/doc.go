@@ -37,8 +37,8 @@
 // then keeps the groups he has. What lies outside the chroot is gone:
 //
 //   - A host name, as that of a Redis server, is looked up by way of
-//     etc/resolv.conf and etc/hosts in the chroot; without them, of a
-//     name server on 127.0.0.1. A unix socket must be in the chroot.
+//     etc/resolv.conf and etc/hosts in the chroot; without them, of a name
+//     server on 127.0.0.1. A unix socket must be in the chroot.
 //   - The local time zone is read before. Others are in usr/share/zoneinfo.
 //   - syslog(3) is at /dev/log: [Worker].Prepare can open it before.
 //
@@ -69,10 +69,10 @@
 //
 // SIGTERM, SIGINT and SIGHUP are for the parent alone. A worker ignores them,
 // so it makes no difference whether a service manager sends them to one
-// process or to all (KillMode=), and it has a process group of its own, so that Ctrl-C does not
-// even reach it. When the parent is told to stop, it closes the listeners and
-// has all workers drain at once. After LameDuck, or at a stop, a worker has
-// Grace to drain; what is left then is killed.
+// process or to all (KillMode=), and it has a process group of its own, so that
+// Ctrl-C does not even reach it. When the parent is told to stop, it closes the
+// listeners and has all workers drain at once. After LameDuck, or at a stop, a
+// worker has Grace to drain; what is left then is killed.
 //
 // READY and RELOADING are told by the parent, which is the main process
 // (NotifyAccess=main).

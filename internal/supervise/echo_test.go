@@ -48,6 +48,7 @@ type echo struct {
 	conns   map[net.Conn]bool
 
 	prepared string // as which user
+	blocking bool   // is the mode in which the first listener was inherited
 	serving  sync.WaitGroup
 }
 
@@ -161,6 +162,11 @@ func (e *echo) answer(line string) string {
 	switch line {
 	case "pid":
 		return fmt.Sprint(os.Getpid())
+	case "blocking":
+		return fmt.Sprint(e.blocking)
+	case "log":
+		e.log.Info("as asked")
+		return "logged"
 	case "prepared":
 		return e.prepared
 	case "zone":

@@ -214,21 +214,6 @@ func (h *house) wantAnswer(c *client, line, want string) {
 	}
 }
 
-// becomes asks until the answer is want: when settings reach a worker that
-// leaves is its own affair.
-func (h *house) becomes(c *client, want string) {
-	h.Helper()
-	for until := time.Now().Add(patience); ; {
-		got, err := c.ask("?")
-		if err == nil && got == want {
-			return
-		}
-		if err != nil || time.Now().After(until) {
-			h.Fatalf("answered %q, %v; want %q", got, err, want)
-		}
-	}
-}
-
 // once asks one question on a connection of its own.
 func (h *house) once(line string) string {
 	h.Helper()

@@ -58,6 +58,23 @@ func TestWorkerHasWhatItNeedsAndNoMore(t *testing.T) {
 	}
 }
 
+// A log that nobody reads any more (SIGPIPE) ends no worker.
+func TestLogIsGone(t *testing.T) {
+	h := newHouse(t, settings{Answer: "one"})
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer write.Close()
+	h.parent.Command = workerCommand(write)
+	h.start()
+	c := h.dial()
+	h.wantAnswer(c, "log", "logged")
+	read.Close()
+	h.wantAnswer(c, "log", "logged")
+	h.wantAnswer(c, "?", "one")
+}
+
 // wantFiles checks what a worker with two listeners and one client has open.
 func wantFiles(t *testing.T, files map[string]string, log string) {
 	t.Helper()

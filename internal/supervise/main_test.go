@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"postern/internal/supervise"
 )
@@ -27,8 +28,11 @@ func TestMain(m *testing.M) {
 }
 
 func workerMain() int {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if err := newEcho(log).worker().Run(context.Background()); err != nil {
+	// Descriptor 4 is the first listener, as it was inherited.
+	flags, err := unix.FcntlInt(4, unix.F_GETFL, 0)
+	e := newEcho(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	e.blocking = err == nil && flags&unix.O_NONBLOCK == 0
+	if err := e.worker().Run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -33,9 +33,9 @@ type Parent struct {
 
 	// Load reads the configuration, with the privileges of the parent; never
 	// two at a time. It gets the listeners that are open and returns those of
-	// them that stay, and new ones. What it returns belongs to the Parent, which
-	// closes each when no load that is in force has it. On an error Load closes
-	// what it has opened itself.
+	// them that stay, the same values, and new ones. What it returns belongs to
+	// the Parent, which closes each when no load that is in force has it. On an
+	// error Load closes what it has opened itself.
 	Load func(ctx context.Context, held []Listener) (Load, error)
 
 	Log *slog.Logger // silent if nil
@@ -61,8 +61,9 @@ type Parent struct {
 
 // Run loads the configuration, starts a worker and calls ready when that
 // serves. It starts another whenever a worker dies, until ctx ends; then it
-// closes the listeners, has every worker drain at once, and returns when all have left. It
-// fails if the first load fails, and if a worker had to be killed at the end.
+// closes the listeners, has every worker drain at once, and returns when all
+// have left. It fails if the first load fails, and if a worker had to be killed
+// at the end.
 func (p *Parent) Run(ctx context.Context, ready func()) error {
 	err := p.begin(ctx)
 	if ctx.Err() != nil {
@@ -78,8 +79,8 @@ func (p *Parent) Run(ctx context.Context, ready func()) error {
 
 // Reload loads the configuration again and starts a worker with it. When that
 // serves, the old one leaves, and when Reload returns, nobody is answered by the
-// old settings any more. On an error, which tells the cause in the words
-// of Load or of the worker, everything goes on as it was.
+// old settings any more, but by workers that drain. On an error, which tells the
+// cause in the words of Load or of the worker, everything goes on as it was.
 func (p *Parent) Reload(ctx context.Context) error {
 	p.loading.Lock()
 	defer p.loading.Unlock()

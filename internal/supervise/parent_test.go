@@ -249,15 +249,21 @@ func TestLoadIsToldWhatIsHeld(t *testing.T) {
 }
 
 // A file of a net.Listener turns to blocking mode when it is handed over, and
-// the socket with it, for every process that has it.
+// the socket with it, for every process that has it: an Accept that has found
+// the queue empty would then hang, and the worker with it.
 func TestSocketsStayNonBlocking(t *testing.T) {
-	h := newHouse(t, settings{Answer: "one"}).start()
-	for n := range 3 {
-		h.mustReload(settings{Answer: fmt.Sprint(n)})
-	}
+	h := newHouse(t, settings{Answer: "one"})
 	raw, err := h.next.Listeners[0].Listener.(*net.UnixListener).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
+	}
+	blocking := 0
+	h.start()
+	for n := range 5 {
+		if h.once("blocking") != "false" {
+			blocking++
+		}
+		h.mustReload(settings{Answer: fmt.Sprint(n)})
 	}
 	err = raw.Control(func(fd uintptr) {
 		flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
@@ -267,6 +273,9 @@ func TestSocketsStayNonBlocking(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+	if blocking > 0 {
+		t.Errorf("%d workers were given a socket in blocking mode", blocking)
 	}
 }
 

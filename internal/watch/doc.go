@@ -12,23 +12,23 @@
 // # How files are replaced
 //
 // Not the file is watched (inotify(7)), which would lose a file that is replaced
-// by rename(2), but every directory that its name leads through: the
-// file may be replaced, removed and made again, lie behind symbolic links that
-// are swapped (Kubernetes swaps the link ..data of a directory that it mounts),
-// or in a directory that is not there yet or is replaced as a whole.
+// by rename(2), but every directory that its name leads through: the file may
+// be replaced, removed and made again, lie behind symbolic links that are
+// swapped (Kubernetes swaps the link ..data of a directory that it mounts), or
+// in a directory that is not there yet or is replaced as a whole.
 //
 // Editors and programs write in several steps. Nothing is read until the names
-// have been at rest for Quiet, or something has happened to them for AtMost. A file
-// that is written in place and slower than that is read half written; replace
-// files by rename.
+// have been at rest for Quiet, or something has happened to them for AtMost. A
+// file that is written in place and slower than that is read half written;
+// replace files by rename.
 //
 // # Where nothing can be watched
 //
 // Without inotify, or where a directory must not be read or too much is watched
 // already (fs.inotify.max_user_watches), the files are read every few seconds
 // (Poll), with a warning. That some file systems, such as NFS, do not tell of
-// changes made elsewhere cannot be noticed; so all files are read every half a minute in
-// any case.
+// changes made elsewhere cannot be noticed; so all files are read every half a
+// minute in any case.
 //
 // # The order that loses nothing
 //
