@@ -17,17 +17,19 @@ import (
 
 // runPostSRSd stands in for PostSRSd: a parent that keeps privileges, files and
 // listeners, and a worker for each load.
-func runPostSRSd(ctx context.Context, file postsrsdFile, stderr io.Writer) error {
+func runPostSRSd(ctx context.Context, file postsrsdFile, stderr io.Writer) (err error) {
+	defer func() { tellForeground(err) }()
 	var level slog.LevelVar
 	log, err := daemon.NewLogger(stderr, "text", &level)
 	if err != nil {
 		return badConfig(err)
 	}
-	first, err := file.read(ctx, log)
+	first, err := file.read(ctx, slog.New(slog.DiscardHandler)) // load reads again, and warns
 	if err != nil {
 		return err
 	}
 	if first.daemonize && os.Getenv(inBackground) == "" {
+		_, _ = file.read(ctx, log) // warns while somebody looks on
 		return goToBackground(ctx)
 	}
 	if log, err = postsrsdLogger(stderr, &first.settings, &level); err != nil {
@@ -49,7 +51,7 @@ func runPostSRSd(ctx context.Context, file postsrsdFile, stderr io.Writer) error
 		defer inBetween(ctx, files.Run)()
 		return parent.Run(ctx, func() {
 			if err := writePIDFile(first.pidFile); err != nil {
-				log.Warn("no PID file", "error", err)
+				log.Warn("the PID file cannot be written: who waits for it waits in vain", "error", err)
 			}
 			leaveForeground()
 			ready()

@@ -44,6 +44,7 @@ type postsrsdWorker struct {
 	milter   *milter.Metrics
 	stores   *envelope.Metrics
 	store    *envelope.Store
+	prepared bool
 	face     atomic.Pointer[postsrsdFace]
 }
 
@@ -51,7 +52,10 @@ type postsrsdWorker struct {
 func runPostSRSdWorker(ctx context.Context, stderr io.Writer, log *slog.Logger) error {
 	w := &postsrsdWorker{stderr: stderr, log: log}
 	err := supervise.Worker{Prepare: w.prepare, Serve: w.serve, Apply: w.apply, Log: log}.Run(ctx)
-	if err != nil {
+	switch {
+	case err != nil && w.prepared:
+		return &exitError{status: exitTemp} // the parent has the reason and says it
+	case err != nil:
 		return temporary(err)
 	}
 	return nil
@@ -63,20 +67,18 @@ func (w *postsrsdWorker) prepare(settings json.RawMessage) error {
 	if err != nil {
 		return err
 	}
+	w.prepared = true
 	w.setLevel(s)
-	if w.log, err = postsrsdLogger(w.stderr, s, &w.level); err != nil {
-		return err
-	}
-	return nil
+	w.log, err = postsrsdLogger(w.stderr, s, &w.level)
+	return err
 }
 
-// postsrsdLogger logs where PostSRSd does. 1.x knows syslog only; where there is
-// none it is standard error.
+// postsrsdLogger logs where PostSRSd does; 1.x knows syslog only. Where there is
+// none it is standard error: PostSRSd serves on then, too.
 func postsrsdLogger(stderr io.Writer, s *postsrsdSettings, level slog.Leveler) (*slog.Logger, error) {
 	if s.Syslog {
-		log, err := daemon.NewSyslogLogger("postsrsd", level)
-		if err == nil || s.Generation == 2 {
-			return log, err
+		if log, err := daemon.NewSyslogLogger("postsrsd", level); err == nil {
+			return log, nil
 		}
 	}
 	return daemon.NewLogger(stderr, "text", level)

@@ -46,7 +46,9 @@ func newSRSLookup(name, mapName, short, example string) *cobra.Command {
 		Example: "  postern srs " + name + " " + example,
 		Args:    cobra.ExactArgs(1),
 	}
-	cmd.Flags().SetInterspersed(false) // an address may begin with a hyphen
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%w: write -- before an address that begins with a hyphen, or see '%s --help'", err, cmd.CommandPath())
+	})
 	path := configFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := context.WithTimeout(cmd.Context(), queryTimeout)
@@ -139,17 +141,16 @@ func srsRotate(stdout, stderr io.Writer, path, date string) error {
 		if from, err = time.Parse(time.DateOnly, date); err != nil {
 			return usage("--from %q is no date: write YYYY-MM-DD", date)
 		}
+		if today := now.UTC().Format(time.DateOnly); date < today {
+			return usage("--from %s has passed: a new secret signs today (%s, UTC) at the earliest", date, today)
+		}
 	}
 	r, err := srsd.Rotate(path, from, now)
 	if err != nil {
 		return badConfig(err)
 	}
 	for i, slot := range r.Slots {
-		since := ""
-		if !slot.From.IsZero() {
-			since = ", signs from " + slot.From.Format(time.DateOnly)
-		}
-		fmt.Fprintf(stdout, "%s line %d: %s %s%s\n", path, i+1, slot.Fingerprint, slot.State, since)
+		fmt.Fprintf(stdout, "%s line %d: %s %s\n", path, i+1, slot.Fingerprint, duty(slot, now))
 	}
 	if r.Retired > 0 {
 		fmt.Fprintf(stdout, "%d retired and dropped\n", r.Retired)
@@ -160,6 +161,20 @@ func srsRotate(stdout, stderr io.Writer, path, date string) error {
 		fmt.Fprintln(stdout, "It signs from the next reload (SIGHUP): copy the file to every host at once.")
 	}
 	return nil
+}
+
+// duty is what a secret does, and when it signs.
+func duty(slot srsd.Slot, now time.Time) string {
+	day := slot.From.Format(time.DateOnly)
+	switch {
+	case slot.From.IsZero():
+		return string(slot.State)
+	case slot.From.After(now):
+		return fmt.Sprintf("%s, will sign from %s", slot.State, day)
+	case slot.State == srsd.Signs:
+		return fmt.Sprintf("%s since %s", slot.State, day)
+	}
+	return fmt.Sprintf("%s, signed from %s", slot.State, day)
 }
 
 // errOneOf says that a daemon has one configuration.
