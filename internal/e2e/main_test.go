@@ -54,6 +54,9 @@ func runTests(m *testing.M) (int, error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // for tests as another user
+		return 0, err
+	}
 	shared.binary = filepath.Join(dir, "postern")
 	build := exec.Command("go", "build", "-o", shared.binary, "postern/cmd/postern")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
