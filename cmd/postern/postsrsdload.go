@@ -22,8 +22,7 @@ import (
 // postsrsdFile is a configuration file of PostSRSd, of either generation.
 type postsrsdFile struct {
 	conf      string // 2.x
-	defaults  string // 1.x; empty with environ: the environment alone
-	environ   bool
+	defaults  string // 1.x, if conf is empty; empty as well: the environment alone
 	overrides postsrsd.Overrides
 	metrics   string // where our own metrics are; "off": nowhere
 }

@@ -53,7 +53,7 @@ func (d dialer) askSentinels(ctx context.Context) (string, error) {
 		if err == nil {
 			return master, nil
 		}
-		errs = append(errs, fmt.Errorf("Sentinel %s: %s", sentinel, cause(err)))
+		errs = append(errs, fmt.Errorf("sentinel %s: %s", sentinel, cause(err)))
 	}
 	return "", errors.Join(errs...)
 }

@@ -59,7 +59,7 @@ func (s *server) get(ctx context.Context, key string) (string, bool, error) {
 
 // put always writes: asking first would cost as much.
 func (s *server) put(ctx context.Context, key, address string) (string, error) {
-	return resultStored, s.client.SetEx(ctx, keyPrefix+key, address, s.options.Lifetime).Err()
+	return resultStored, s.client.Set(ctx, keyPrefix+key, address, s.options.Lifetime).Err()
 }
 
 // tend only counts: the server itself deletes what expired.

@@ -1,6 +1,7 @@
 package milter_test
 
 import (
+	"bytes"
 	"net"
 	"reflect"
 	"testing"
@@ -18,6 +19,7 @@ type postfixLike struct {
 func (c *postfixLike) Write(p []byte) (int, error) {
 	if !c.offered && len(p) >= 13 && p[4] == 'O' {
 		c.offered = true
+		p = bytes.Clone(p)
 		p[12] |= 0x40
 	}
 	return c.Conn.Write(p)
