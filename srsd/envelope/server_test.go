@@ -172,7 +172,7 @@ func TestServerAway(t *testing.T) {
 		for name, want := range map[string]string{
 			"redis://no-such-host.invalid":             "no address of no-such-host.invalid",
 			"redis:/nowhere/redis.sock":                "no such file or directory",
-			"redis+sentinel://127.0.0.1:1,[::1]:1/abc": "Sentinel 127.0.0.1:1: connection refused",
+			"redis+sentinel://127.0.0.1:1,[::1]:1/abc": "sentinel 127.0.0.1:1: connection refused",
 		} {
 			fails(t, open(t, name, Options{}).Ping(t.Context()), want)
 		}
