@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"postern/internal/supervise"
 )
 
 // inBackground is set in the environment of a daemon that has left its
@@ -21,16 +23,12 @@ const serving = "serving\n"
 // goToBackground starts this program again without a terminal and returns when
 // that serves, or with what went wrong: daemon(3) for a language without fork.
 func goToBackground(ctx context.Context) error {
-	self, err := os.Executable()
-	if err != nil {
-		return temporary(fmt.Errorf("background: %w", err))
-	}
 	said, say, err := os.Pipe()
 	if err != nil {
 		return temporary(fmt.Errorf("background: %w", err))
 	}
 	defer said.Close()
-	cmd := exec.Command(self, os.Args[1:]...)
+	cmd := supervise.Self(os.Args[1:]...)()
 	cmd.Env = append(os.Environ(), inBackground+"=3")
 	cmd.ExtraFiles = []*os.File{say}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

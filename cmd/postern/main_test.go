@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -23,16 +24,30 @@ func TestMain(m *testing.M) {
 // TestScripts plays the command lines of testdata/script.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
-		Setup: pickPorts,
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Values[processesKey{}] = &processes{}
+			env.Setenv("LONG", strings.Repeat("x", 10_000))
+			env.Setenv("BINARY", "a\xff\x01b")
+			return pickPorts(env)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sqlite": runSQLite,
-			"status": wantStatus,
-			"ready":  awaitReady,
-			"await":  awaitText,
-			"get":    getPage,
-			"signal": sendSignal,
-			"expand": expandFile,
+			"sqlite":    runSQLite,
+			"status":    wantStatus,
+			"ready":     awaitReady,
+			"await":     awaitText,
+			"get":       getPage,
+			"signal":    sendSignal,
+			"expand":    expandFile,
+			"tcptable":  askTCPTable,
+			"socketmap": askSocketmap,
+			"send":      sendBytes,
+			"workers":   looked((*processes).workers),
+			"gone":      looked((*processes).gone),
+			"keep":      looked((*processes).keep),
+			"stop":      looked((*processes).stop),
+			"manage":    looked((*processes).manage),
+			"notified":  looked((*processes).notified),
 		},
 	})
 }
@@ -69,14 +84,16 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// pickPorts names free ports in $METRICS and $SOCKETMAP.
+// pickPorts names free ports in $METRICS, $SOCKETMAP, $FORWARD, $REVERSE and
+// $MILTER, and their numbers alone in $METRICS_PORT and so on.
 func pickPorts(env *testscript.Env) error {
-	for _, name := range []string{"METRICS", "SOCKETMAP"} {
+	for _, name := range []string{"METRICS", "SOCKETMAP", "FORWARD", "REVERSE", "MILTER"} {
 		port, err := scratch.FreePort()
 		if err != nil {
 			return err
 		}
 		env.Setenv(name, "127.0.0.1:"+strconv.Itoa(port))
+		env.Setenv(name+"_PORT", strconv.Itoa(port))
 	}
 	return nil
 }
