@@ -21,6 +21,7 @@ import (
 type asker struct {
 	network, addr string
 	brief         bool // a connection per question
+	dials         int  // connections up to now
 	conn          net.Conn
 	reader        *bufio.Reader
 }
@@ -59,6 +60,7 @@ func (a *asker) connect() error {
 		return err
 	}
 	a.conn, a.reader = conn, bufio.NewReader(conn)
+	a.dials++
 	return nil
 }
 

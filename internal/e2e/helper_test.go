@@ -3,18 +3,47 @@
 package e2e
 
 import (
+	"database/sql"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"strings"
+
+	_ "modernc.org/sqlite"
 )
 
-// runHelper is what this program does as a child of its own. "half-open N
-// NETWORK ADDRESS" opens connections, sends half a request on each, says so
-// and holds them until its standard input ends. They need more descriptors
-// than fit into the program that tests.
+// runHelper is what this program does as a child of its own, until its standard
+// input ends:
+//
+//	half-open N NETWORK ADDRESS
+//	lock PATH
 func runHelper(command string) int {
+	if path, found := strings.CutPrefix(command, "lock "); found {
+		return holdLock(path)
+	}
+	return holdConnections(command)
+}
+
+// holdLock has an SQLite file locked, as a backup or a careless shell does.
+func holdLock(path string) int {
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err == nil {
+		db.SetMaxOpenConns(1)
+		_, err = db.Exec("BEGIN EXCLUSIVE")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println("locked")
+	io.Copy(io.Discard, os.Stdin)
+	return 0
+}
+
+// holdConnections opens connections, sends half a request on each and says so.
+// They need more descriptors than fit into the program that tests.
+func holdConnections(command string) int {
 	var n int
 	var network, addr string
 	if _, err := fmt.Sscanf(command, "half-open %d %s %s", &n, &network, &addr); err != nil {
