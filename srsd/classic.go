@@ -36,10 +36,10 @@ func (c Classic) forward(ctx context.Context, key string) (string, bool, error) 
 	if c.Excluded != nil && c.Excluded(key) {
 		return c.leave(resultLocal, textExcluded)
 	}
-	if _, err := c.restore(ctx, key); err == nil {
-		return c.leave(resultSRS, textRewritten)
-	} else if _, known := reason(err); !known && !errors.Is(err, noDatabase) {
+	if rewritten, err := c.rewritten(ctx, key); err != nil {
 		return "", false, c.Metrics.fail(forward, err)
+	} else if rewritten {
+		return c.leave(resultSRS, textRewritten)
 	}
 	_, domain, found := strings.Cut(key, "@")
 	switch {
@@ -63,6 +63,18 @@ func (c Classic) forward(ctx context.Context, key string) (string, bool, error) 
 		return c.leave(resultOf(err), text)
 	}
 	return "", false, c.Metrics.fail(forward, err)
+}
+
+// rewritten reports a valid address of ours, of any domain.
+func (c Classic) rewritten(ctx context.Context, address string) (bool, error) {
+	if !srs.IsSRS(address) {
+		return false, nil
+	}
+	_, err := c.restore(ctx, address)
+	if _, about := reason(err); about || errors.Is(err, noDatabase) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // stays reports local domains other than the SRS domain, which 1.x has not.

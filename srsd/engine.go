@@ -180,7 +180,10 @@ func (e *Engine) IsLocal(ctx context.Context, address string) (bool, error) {
 // reason is the text behind "not found" for an error that is about the address
 // and no trouble.
 func reason(err error) (string, bool) {
-	var about srs.Error
+	about, plain := err.(srs.Error) // most are: they are told for every other sender
+	if plain {
+		return string(about), true
+	}
 	if errors.As(err, &about) && !lookup.IsPermanent(err) {
 		return string(about), true
 	}

@@ -31,14 +31,14 @@ const (
 
 // Metrics count rewrites. A nil *Metrics counts nothing.
 type Metrics struct {
-	counts map[[2]string]prometheus.Counter
+	counts map[string]map[string]prometheus.Counter // by direction and result
 	vec    *prometheus.CounterVec
 }
 
 // NewMetrics registers the counters.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		counts: map[[2]string]prometheus.Counter{},
+		counts: map[string]map[string]prometheus.Counter{forward: {}, reverse: {}},
 		vec: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "srs_rewrites_total",
 			Help: "Addresses that SRS was asked for, by direction (forward, reverse) and result.",
@@ -50,7 +50,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		reverse: {resultOK, resultNotSRS, resultForeign, resultMalformed, resultExpired, resultForged, resultUnknown, resultTrouble},
 	} {
 		for _, result := range results {
-			m.counts[[2]string{direction, result}] = m.vec.WithLabelValues(direction, result)
+			m.counts[direction][result] = m.vec.WithLabelValues(direction, result)
 		}
 	}
 	return m
@@ -60,7 +60,7 @@ func (m *Metrics) count(direction, result string) {
 	if m == nil {
 		return
 	}
-	if c := m.counts[[2]string{direction, result}]; c != nil {
+	if c := m.counts[direction][result]; c != nil {
 		c.Inc()
 		return
 	}

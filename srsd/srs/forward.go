@@ -54,14 +54,27 @@ func (r *Rewriter) isTagged(user, tag string) bool {
 // another: Reverse finds the same user and host in it, and no character needs
 // quotes.
 func embeddable(user, host string) bool {
-	if strings.ContainsAny(host, "=@") {
-		return false
+	for i := range len(host) {
+		if c := host[i]; c == '=' || c == '@' || needsQuotes(c) {
+			return false
+		}
 	}
-	return !strings.ContainsFunc(user, needsQuotes) && !strings.ContainsFunc(host, needsQuotes)
+	for i := range len(user) {
+		if needsQuotes(user[i]) {
+			return false
+		}
+	}
+	return true
 }
 
-func needsQuotes(c rune) bool {
-	return c <= ' ' || c == 0x7f || strings.ContainsRune(`"\()<>[]:;,`, c)
+// needsQuotes reports what stands in a local part with quotes only. An octet
+// above ASCII does not (RFC 6531, section 3.3).
+func needsQuotes(c byte) bool {
+	switch c {
+	case '"', '\\', '(', ')', '<', '>', '[', ']', ':', ';', ',':
+		return true
+	}
+	return c <= ' ' || c == 0x7f
 }
 
 // compose signs the fields and writes the address.

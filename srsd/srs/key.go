@@ -123,11 +123,11 @@ type digester struct {
 func (d *digester) sum(fields []string) []byte {
 	d.text = d.text[:0]
 	for _, field := range fields {
-		for _, c := range []byte(field) {
-			if 'A' <= c && c <= 'Z' {
-				c |= caseBit
-			}
-			d.text = append(d.text, c)
+		d.text = append(d.text, field...)
+	}
+	for i, c := range d.text {
+		if 'A' <= c && c <= 'Z' {
+			d.text[i] = c | caseBit
 		}
 	}
 	d.mac.Reset()
