@@ -35,7 +35,8 @@ type works struct {
 	tables    *table.Metrics
 	srs       *srsd.Metrics
 	milter    *milter.Metrics
-	envelopes *envelope.Metrics
+	reg       prometheus.Registerer
+	envelopes *envelope.Metrics // nil until a store is opened
 	pools     *store.Pools
 	cache     *lookup.Cache
 	ring      atomic.Pointer[srsd.Ring] // of the assembly that answers
@@ -47,9 +48,9 @@ func newWorks(r role, c *config.Config, reg prometheus.Registerer, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	w := &works{role: r, log: log, now: now, lookups: lookup.NewMetrics(reg)}
+	w := &works{role: r, log: log, now: now, reg: reg, lookups: lookup.NewMetrics(reg)}
 	if r.serves("srsd") {
-		w.srs, w.milter, w.envelopes = srsd.NewMetrics(reg), milter.NewMetrics(reg), envelope.NewMetrics(reg)
+		w.srs, w.milter = srsd.NewMetrics(reg), milter.NewMetrics(reg)
 		srsd.RegisterRing(reg, w.ring.Load, now)
 	}
 	w.tables = table.NewMetrics(reg)

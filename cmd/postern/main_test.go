@@ -28,6 +28,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Values[processesKey{}] = &processes{}
 			env.Setenv("LONG", strings.Repeat("x", 10_000))
+			env.Setenv("K513", strings.Repeat("x", 513))
 			env.Setenv("BINARY", "a\xff\x01b")
 			return pickPorts(env)
 		},

@@ -116,7 +116,7 @@ func (w *postsrsdWorker) serve(ctx context.Context, job supervise.Job, ready fun
 	if w.now, err = clock(clockVariable(s.Generation), slog.New(slog.DiscardHandler)); err != nil { // the parent has warned
 		return err
 	}
-	w.register()
+	w.register(s)
 	if s.Database != "" {
 		options := envelope.Options{Exact: true, Now: w.now, Log: w.log, Metrics: w.stores}
 		if w.store, err = envelope.Open(ctx, s.Database, options); err != nil {
@@ -137,13 +137,18 @@ func (w *postsrsdWorker) serve(ctx context.Context, job supervise.Job, ready fun
 }
 
 // register makes the metrics.
-func (w *postsrsdWorker) register() {
+func (w *postsrsdWorker) register(s *postsrsdSettings) {
 	w.registry = prometheus.NewRegistry()
 	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	prefixed := prometheus.WrapRegistererWithPrefix("postern_", w.registry)
 	registerBuildInfo(prefixed)
 	w.lookups, w.conns = lookup.NewMetrics(prefixed), serve.NewMetrics(prefixed)
-	w.srs, w.milter, w.stores = srsd.NewMetrics(prefixed), milter.NewMetrics(prefixed), envelope.NewMetrics(prefixed)
+	w.srs, w.milter = srsd.NewMetrics(prefixed), milter.NewMetrics(prefixed)
+	w.lookups.Map("forward")
+	w.lookups.Map("reverse")
+	if s.Database != "" {
+		w.stores = envelope.NewMetrics(prefixed)
+	}
 	srsd.RegisterRing(prefixed, func() *srsd.Ring {
 		if face := w.face.Load(); face != nil {
 			return face.ring

@@ -83,6 +83,9 @@ func openEnvelopes(ctx context.Context, at string, w *works, before *srsService)
 	if before != nil && before.store != nil && before.config.Store == at {
 		return before.store, nil
 	}
+	if w.envelopes == nil {
+		w.envelopes = envelope.NewMetrics(w.reg)
+	}
 	return envelope.Open(ctx, at, envelope.Options{MaxEntries: maxStored, Now: w.now, Log: w.log, Metrics: w.envelopes})
 }
 
@@ -227,6 +230,9 @@ func (a *assembly) openSRS(ctx context.Context, before *assembly) error {
 	}
 	s.open()
 	maps.Copy(a.set, s.set)
+	for name := range s.socketmap {
+		a.works.lookups.Map(name)
+	}
 	return nil
 }
 
