@@ -59,7 +59,8 @@ func (s *server) get(ctx context.Context, key string) (string, bool, error) {
 
 // put always writes: asking first would cost as much.
 func (s *server) put(ctx context.Context, key, address string) (string, error) {
-	return resultStored, s.client.Set(ctx, keyPrefix+key, address, s.options.Lifetime).Err()
+	//lint:ignore SA1019 it is the command of PostSRSd, so a user's ACL that was made for that goes on doing
+	return resultStored, s.client.SetEx(ctx, keyPrefix+key, address, s.options.Lifetime).Err()
 }
 
 // tend only counts: the server itself deletes what expired.
