@@ -97,8 +97,8 @@ func (e *Engine) rewrite(ctx context.Context, address string) (string, error) {
 	switch {
 	case fits && !(e.Envelope == Hybrid && strings.ContainsAny(rewritten, routing)):
 		return rewritten, nil
-	case e.Envelope == Hybrid && (err == nil || err == srs.TooLong || err == srs.NotEmbeddable):
-		return e.stored(ctx, address)
+	case e.Envelope == Hybrid && (err == nil || err == srs.TooLong || err == srs.NotEmbeddable) && strings.IndexByte(address, 0) < 0:
+		return e.stored(ctx, address) // but for a NUL, which no table could give back
 	case err == nil:
 		e.Metrics.count(forward, resultLong)
 	}
@@ -168,11 +168,11 @@ func (e *Engine) local(ctx context.Context, domain string) (bool, error) {
 }
 
 // IsLocal reports whether mail for address stays on this host, as the domain
-// has it.
+// has it. An address without one does: Postfix appends its own (myorigin).
 func (e *Engine) IsLocal(ctx context.Context, address string) (bool, error) {
 	at := strings.IndexByte(address, '@')
 	if at < 0 {
-		return false, nil
+		return true, nil
 	}
 	return e.local(ctx, address[at+1:])
 }

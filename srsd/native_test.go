@@ -69,6 +69,15 @@ func TestHybridStoresWhatCannotBeEmbedded(t *testing.T) {
 	}
 }
 
+// TestHybridStoresNoNUL: a sender that no table could give back stays as it is.
+func TestHybridStoresNoNUL(t *testing.T) {
+	store := newMemory()
+	face := Modern{Engine: native(t, func(e *Engine) { e.Envelope, e.Store = Hybrid, store })}
+	if got := lookUp(t, face.Forward(), "a\x00b@c.example"); !strings.HasPrefix(got, "NOTFOUND ") || len(store.rows) > 0 {
+		t.Errorf("%q, stored: %v", got, store.rows)
+	}
+}
+
 // TestStoreDown shows that embedding goes on.
 func TestStoreDown(t *testing.T) {
 	store := newMemory()
