@@ -38,7 +38,7 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "postern",
 		Short:         "Lookup tables for a stock Postfix forwarding host",
-		Long:          "postern answers what a stock Postfix forwarding host asks: lookup tables over socketmap\nand tcp_table, from MariaDB, MySQL, SQLite or files.",
+		Long:          "postern answers what a stock Postfix forwarding host asks: lookup tables over socketmap\nand tcp_table, from MariaDB, MySQL, SQLite or files, and SRS: senders that are rewritten\non the way out, and bounces that come back for them.",
 		Example:       "  postern serve --config /etc/postern/postern.yaml\n  postern query --explain virtual info@example.org",
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -80,7 +80,7 @@ func srsLookup(ctx context.Context, stdout, stderr io.Writer, path, name, addres
 	case lookup.IsPermanent(err):
 		return &exitError{status: exitNo, err: fmt.Errorf("srs: %.200q: %w", address, err)}
 	case err != nil:
-		return temporary(fmt.Errorf("srs: %w", err))
+		return temporary(err)
 	case !found:
 		return &exitError{status: exitNo, err: fmt.Errorf("srs: %.200q stays as it is: %s", address, value)}
 	}

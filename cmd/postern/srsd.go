@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -32,12 +34,28 @@ func newSRSD() *cobra.Command {
 			return runPostSRSdWorker(cmd.Context(), cmd.ErrOrStderr(), slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
 		case given > 1:
 			return usage("%w: see '%s --help'", errOneOf, cmd.CommandPath())
+		case misplaced(cmd) != nil:
+			return usage("%w: see '%s --help'", misplaced(cmd), cmd.CommandPath())
 		case flags.Changed("conf"), flags.Changed("defaults"):
 			return runPostSRSd(cmd.Context(), file(), cmd.ErrOrStderr())
 		}
 		return native(cmd, args)
 	}
 	return cmd
+}
+
+// misplaced finds a flag that means nothing for the configuration that is read.
+func misplaced(cmd *cobra.Command) error {
+	flags := cmd.Flags()
+	for _, name := range []string{"chroot-dir", "daemonize", "pid-file", "unprivileged-user"} {
+		if flags.Changed(name) && !flags.Changed("conf") {
+			return fmt.Errorf("-%s (--%s) goes with -C alone", flags.Lookup(name).Shorthand, name)
+		}
+	}
+	if flags.Changed("metrics") && !flags.Changed("conf") && !flags.Changed("defaults") {
+		return errors.New("--metrics goes with -C or --defaults: postern.yaml has metrics.listen")
+	}
+	return nil
 }
 
 // postsrsdFlags adds the flags that PostSRSd 2.x has, and ours.
