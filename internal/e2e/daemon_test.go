@@ -147,7 +147,10 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 			close(p.done)
 		}
 	}()
-	return p, <-started
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // end sends a signal and waits for the end.
