@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"io"
 	"net"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 // conn is a connection and what the house must know of it.
 type conn struct {
 	net.Conn
+	wire     io.ReadWriter // the same, for reading and writing
 	house    *house
 	id       uint64
 	accepted time.Duration
@@ -20,14 +22,14 @@ type conn struct {
 // Read keeps the books of the wait.
 func (c *conn) Read(p []byte) (int, error) {
 	c.waiting.Store(int64(c.house.now()))
-	n, err := c.Conn.Read(p)
+	n, err := c.wire.Read(p)
 	c.waiting.Store(0)
 	return n, err
 }
 
 // Write takes a reply as the sign of one complete request.
 func (c *conn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
+	n, err := c.wire.Write(p)
 	if !c.asked.Load() && n > 0 {
 		c.asked.Store(true)
 	}

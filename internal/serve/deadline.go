@@ -21,7 +21,7 @@ func (x *exchange) Read(p []byte) (int, error) {
 		now := x.house.now()
 		x.armRead(now)
 		x.waiting.Store(int64(now))
-		n, err := x.Conn.Read(p)
+		n, err := x.wire.Read(p)
 		x.waiting.Store(0)
 		if err != nil {
 			if x.mayFinish(err) {

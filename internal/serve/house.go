@@ -74,7 +74,7 @@ func (h *house) at(t time.Duration) time.Time {
 
 // enter starts a connection whose place is taken.
 func (h *house) enter(nc net.Conn) {
-	c := &conn{Conn: nc, house: h, accepted: h.now()}
+	c := &conn{Conn: nc, wire: directly(nc), house: h, accepted: h.now()}
 	h.mu.Lock()
 	h.lastID++
 	c.id = h.lastID
