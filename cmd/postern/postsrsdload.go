@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"postern/internal/daemon"
@@ -136,7 +138,12 @@ func (f postsrsdFile) readDefaults(ctx context.Context, log *slog.Logger) (*post
 func mydomain(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return postconf(ctx, "", "mydomain")
+	out, err := exec.CommandContext(ctx, "postconf", "-x", "-h", "mydomain").Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+		err = errors.New(strings.TrimSpace(string(exit.Stderr)))
+	}
+	return string(out), err
 }
 
 // readPostSRSdSecrets reads the secrets. A file that others can read is a
