@@ -5,11 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"postern/internal/config"
@@ -86,7 +90,27 @@ func openEnvelopes(ctx context.Context, at string, w *works, before *srsService)
 	if w.envelopes == nil {
 		w.envelopes = envelope.NewMetrics(w.reg)
 	}
-	return envelope.Open(ctx, at, envelope.Options{MaxEntries: maxStored, Now: w.now, Log: w.log, Metrics: w.envelopes})
+	path, isFile := strings.CutPrefix(at, "sqlite:")
+	_, missing := os.Stat(path)
+	store, err := envelope.Open(ctx, at, envelope.Options{MaxEntries: maxStored, Now: w.now, Log: w.log, Metrics: w.envelopes})
+	if err != nil || !isFile || !errors.Is(missing, fs.ErrNotExist) {
+		return store, err
+	}
+	if err := handOver(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("srsd.store: %w", err), store.Close())
+	}
+	return store, nil
+}
+
+// handOver gives a file that root has made to the owner of its folder: who asks
+// on the command line may be root, and the daemon another user.
+func handOver(path string) error {
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil || os.Geteuid() != 0 {
+		return err
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	return os.Lchown(path, int(owner.Uid), int(owner.Gid))
 }
 
 // rewriterOptions are those of the native face: hashes without characters that
