@@ -63,7 +63,9 @@ func readCString(r *bufio.Reader, limit int) (string, error) {
 // parseCString gives the key of a line.
 func parseCString(line []byte) (string, error) {
 	line, _, _ = bytes.Cut(line, []byte{0})
-	line = bytes.TrimLeft(line, " \r")
+	for len(line) > 0 && (line[0] == ' ' || line[0] == '\r') {
+		line = line[1:]
+	}
 	rest, ok := bytes.CutPrefix(line, []byte("get"))
 	if !ok || len(rest) == 0 || rest[0] != ' ' && rest[0] != '\r' {
 		return "", notGet(line)

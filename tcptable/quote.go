@@ -19,15 +19,17 @@ func quotedLen(s string) int {
 // appendQuoted appends s with every byte that is not plain as %XX. Spaces stay
 // as they are if they may, and digits are those of hex.
 func appendQuoted(dst []byte, s string, spaces bool, hex string) []byte {
+	done := 0 // of s
 	for i := range len(s) {
 		c := s[i]
 		if plain(c) || c == ' ' && spaces {
-			dst = append(dst, c)
 			continue
 		}
+		dst = append(dst, s[done:i]...)
 		dst = append(dst, '%', hex[c>>4], hex[c&15])
+		done = i + 1
 	}
-	return dst
+	return append(dst, s[done:]...)
 }
 
 const (

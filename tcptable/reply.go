@@ -43,13 +43,21 @@ func judge(value string, found bool, err error, limit int, raw bool) outcome {
 	case !raw && !utf8.ValidString(value):
 		return outcome{codeTrouble, "value is not valid UTF-8", lookup.ResultPerm}
 	}
-	if n := lineLen(value); n > limit {
+	if n := lineLen(value, limit); n > limit {
 		return outcome{codeTrouble, fmt.Sprintf("a reply of %d bytes is over the limit of %d", n, limit), lookup.ResultTemp}
 	}
 	return outcome{codeFound, value, lookup.ResultFound}
 }
 
-func lineLen(value string) int { return len(codeFound) + 1 + quotedLen(value) + 1 }
+// lineLen is the length of a reply line that may be over limit. Quoting makes
+// three bytes of one at most, so a short value need not be measured.
+func lineLen(value string, limit int) int {
+	const rest = len(codeFound + " \n")
+	if most := rest + 3*len(value); most <= limit {
+		return most
+	}
+	return rest + quotedLen(value)
+}
 
 func trouble(err error) string {
 	switch {

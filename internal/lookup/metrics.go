@@ -74,12 +74,10 @@ type Metrics struct {
 	maps atomic.Pointer[map[string]*mapMetrics] // copied on write
 }
 
-type requestLabels struct{ protocol, result string }
-
 // mapMetrics are the children of one map, so that no label is looked up while
 // a request waits.
 type mapMetrics struct {
-	requests map[requestLabels]prometheus.Counter
+	requests map[string]map[string]prometheus.Counter // by protocol and result
 	duration prometheus.Observer
 }
 
@@ -129,12 +127,13 @@ func (m *Metrics) Map(name string) {
 
 func (m *Metrics) children(name string) *mapMetrics {
 	mm := &mapMetrics{
-		requests: map[requestLabels]prometheus.Counter{},
+		requests: map[string]map[string]prometheus.Counter{},
 		duration: m.duration.WithLabelValues(name),
 	}
 	for _, protocol := range protocols() {
+		mm.requests[protocol] = map[string]prometheus.Counter{}
 		for _, result := range results() {
-			mm.requests[requestLabels{protocol, result}] = m.requests.WithLabelValues(name, protocol, result)
+			mm.requests[protocol][result] = m.requests.WithLabelValues(name, protocol, result)
 		}
 	}
 	return mm
@@ -151,7 +150,7 @@ func (m *Metrics) Observe(mapName, protocol, result string, d time.Duration) {
 	if mm == nil {
 		mm = maps[UnknownMap]
 	}
-	if requests := mm.requests[requestLabels{protocol, result}]; requests != nil {
+	if requests := mm.requests[protocol][result]; requests != nil {
 		requests.Inc()
 	}
 	mm.duration.Observe(d.Seconds())

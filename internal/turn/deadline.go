@@ -23,14 +23,16 @@ type deadline struct {
 }
 
 func newDeadline(parent context.Context, at time.Time) *deadline {
-	if earlier, ok := parent.Deadline(); ok && earlier.Before(at) {
-		at = earlier
-	}
 	return &deadline{Context: parent, at: at}
 }
 
 // Deadline implements context.Context.
-func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
+func (d *deadline) Deadline() (time.Time, bool) {
+	if earlier, ok := d.Context.Deadline(); ok && earlier.Before(d.at) {
+		return earlier, true
+	}
+	return d.at, true
+}
 
 // Done implements context.Context.
 func (d *deadline) Done() <-chan struct{} {
