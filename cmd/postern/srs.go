@@ -51,6 +51,9 @@ func newSRS(ctx context.Context, c *config.Config, w *works, before *srsService)
 		return nil, badConfig(err)
 	}
 	secrets, err := srsd.ReadDatedSecrets(path, w.now())
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w: this process runs as user %d, which must be able to read it, by way of a group (mode 0640) or as the owner", err, os.Geteuid())
+	}
 	if err != nil {
 		return nil, badConfig(err)
 	}
