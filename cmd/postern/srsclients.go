@@ -1,0 +1,64 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"net"
+	"strconv"
+
+	"postern/internal/config"
+	"postern/internal/daemon"
+	"postern/internal/lookup"
+	builtin "postern/internal/maps"
+	"postern/socketmap"
+	"postern/srsd"
+)
+
+// askLookups has the maps that an srsd needs asked of the daemon that owns
+// them.
+func (a *assembly) askLookups(*assembly) error {
+	a.set = lookup.Set{}
+	network, address, ok := dialable(a.config.Socketmap.Listen...)
+	if !ok {
+		return nil
+	}
+	client := socketmap.NewClient(network, address, builtin.Virtual, socketmap.ClientOptions{Timeout: answerWithin(a.config)})
+	a.clients = append(a.clients, client)
+	for _, name := range []string{builtin.Virtual, builtin.VirtualDomains} {
+		a.set[name] = client.Named(name)
+	}
+	return nil
+}
+
+// srsClients are the SRS maps for a daemon that runs alone: only srsd opens
+// the secrets, so it is asked.
+func srsClients(c *config.Config) (lookup.Set, *socketmap.Client) {
+	network, address, ok := dialable(c.SRSD.Socketmap)
+	if !ok {
+		return brokenSRS(errors.New("srsd.socketmap has no listener that this daemon could ask: add one, such as inet:127.0.0.1:10004")), nil
+	}
+	client := socketmap.NewClient(network, address, srsd.MapForward, socketmap.ClientOptions{Timeout: answerWithin(c)})
+	set := lookup.Set{}
+	for _, name := range srsd.MapNames() {
+		set[name] = client.Named(name)
+	}
+	return set, client
+}
+
+// dialable is a listener as net.Dial takes it; not ok if it is none, or a
+// descriptor that only its owner knows.
+func dialable(listeners ...config.Listener) (network, address string, ok bool) {
+	for _, l := range listeners {
+		at, err := daemon.ParseAt(l.At)
+		if l.At == "" || err != nil {
+			continue
+		}
+		switch at.Kind {
+		case daemon.Unix:
+			return "unix", at.Path, true
+		case daemon.Inet:
+			return "tcp", net.JoinHostPort(cmp.Or(at.Host, "localhost"), strconv.Itoa(at.Port)), true
+		}
+	}
+	return "", "", false
+}
