@@ -199,12 +199,12 @@ func (l *postsrsdLoader) load(ctx context.Context, held []supervise.Listener) (s
 	if err != nil {
 		return supervise.Load{}, err
 	}
-	o := listenerSet{sockets: l.sockets, held: held}
+	o := listenerSet{sockets: l.sockets, held: held, log: l.log}
 	for _, e := range c.endpoints {
 		o.add(e)
 	}
 	if at := l.file.metrics; at != "off" {
-		o.addMetrics(at, l.log)
+		o.addMetrics(at)
 	}
 	if err := errors.Join(o.errs...); err != nil {
 		o.closeNew()
@@ -233,6 +233,7 @@ func (l *postsrsdLoader) read(ctx context.Context) (*postsrsdConfig, error) {
 type listenerSet struct {
 	sockets *daemon.Sockets
 	held    []supervise.Listener
+	log     *slog.Logger
 	all     []supervise.Listener
 	opened  []net.Listener
 	errs    []error
@@ -268,6 +269,9 @@ func (o *listenerSet) listen(use string, spec daemon.ListenSpec) error {
 		}
 	}
 	ln, err := o.sockets.Listen(spec)
+	if path, ok := strings.CutPrefix(spec.At, "unix:"); ok && err == nil {
+		ln, err = lockListener(ln, path, o.log)
+	}
 	if err != nil {
 		return err
 	}
@@ -278,9 +282,9 @@ func (o *listenerSet) listen(use string, spec daemon.ListenSpec) error {
 
 // addMetrics opens the HTTP listener that PostSRSd has not. It is done without
 // if it cannot be had.
-func (o *listenerSet) addMetrics(at string, log *slog.Logger) {
+func (o *listenerSet) addMetrics(at string) {
 	if err := o.listen("metrics", daemon.ListenSpec{At: at}); err != nil {
-		log.Warn("no metrics: --metrics names another place, or off", "error", err)
+		o.log.Warn("no metrics: --metrics names another place, or off", "error", err)
 	}
 }
 
