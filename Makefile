@@ -23,7 +23,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # that offers AUTH (Postfix only recommends it). The servers are started in
 # scratch folders; the machine's own services stay as they are.
 TEST_PACKAGES := gcc libc6-dev mariadb-server mariadb-client postfix postfix-mysql systemd libsasl2-modules debootstrap \
-                 redis-server postsrsd
+                 redis-server postsrsd curl
 
 .PHONY: build demo unit test race fuzz integration bench check install deb clean
 

@@ -97,12 +97,22 @@ func (e *Engine) rewrite(ctx context.Context, address string) (string, error) {
 	switch {
 	case fits && !(e.Envelope == Hybrid && strings.ContainsAny(rewritten, routing)):
 		return rewritten, nil
-	case e.Envelope == Hybrid && (err == nil || err == srs.TooLong || err == srs.NotEmbeddable) && strings.IndexByte(address, 0) < 0:
-		return e.stored(ctx, address) // but for a NUL, which no table could give back
+	case e.Envelope == Hybrid && (err == nil || err == srs.TooLong || err == srs.NotEmbeddable) && storable(address):
+		return e.stored(ctx, address)
 	case err == nil:
 		e.Metrics.count(forward, resultLong)
 	}
 	return rewritten, err
+}
+
+// maxStored is the longest sender that a store takes, in bytes. RFC 5321,
+// section 4.5.3.1.3, allows 254.
+const maxStored = 512
+
+// storable reports whether an address can be given back by a table, which one
+// with a NUL cannot, and may be stored.
+func storable(address string) bool {
+	return len(address) <= maxStored && strings.IndexByte(address, 0) < 0
 }
 
 // stored signs the alias of a sender that is in the store.

@@ -42,8 +42,8 @@ func (m Modern) forward(ctx context.Context, key string) (string, bool, error) {
 	}
 	rewritten, err := m.rewrite(ctx, key)
 	if err != nil {
-		if errors.Is(err, srs.NotEmbeddable) {
-			return m.leave(resultMalformed, string(srs.NotEmbeddable))
+		if errors.Is(err, srs.NotEmbeddable) || errors.Is(err, srs.TooLong) {
+			return m.leave(resultMalformed, err.Error())
 		}
 		// PostSRSd answers PERM here: a sender that cannot be rewritten is
 		// not to leave as it is.
