@@ -60,8 +60,8 @@ func TestSRSOddAddresses(t *testing.T) {
 			{`""@far.test`, "NOTFOUND Address cannot be carried in an SRS address.", "OK SRS0=", `200 SRS0=`},
 			{"a@b@c.test", "NOTFOUND Address cannot be carried in an SRS address.", "OK SRS0=", "200 SRS0="},
 			{"a\x00@far.test", "NOTFOUND Address cannot be carried in an SRS address.", "NOTFOUND No domain.", "500 No at sign in sender address"},
-			{strings.Repeat("x", 503) + "@far.test", "PERM Buffer too small.", "OK SRS0=", "200 SRS0="},
-			{strings.Repeat("x", 504) + "@far.test", "PERM Buffer too small.", "PERM Too big.", "200 SRS0="},
+			{strings.Repeat("x", 503) + "@far.test", "NOTFOUND Buffer too small.", "OK SRS0=", "200 SRS0="},
+			{strings.Repeat("x", 504) + "@far.test", "NOTFOUND Buffer too small.", "PERM Too big.", "200 SRS0="},
 			{strings.Repeat("x", 10240) + "@far.test", "PERM malformed: netstring length: over the limit", "PERM Invalid query.", "500 Invalid request\n(closed)"},
 		} {
 			table := openRawTable(t, classic.forward)
