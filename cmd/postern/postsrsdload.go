@@ -239,7 +239,8 @@ type listenerSet struct {
 	errs    []error
 }
 
-// add opens the sockets of an endpoint; one of several may fail.
+// add opens the sockets of an endpoint; one of several may fail, unless somebody
+// else answers there.
 func (o *listenerSet) add(e namedEndpoint) {
 	var errs []error
 	good := 0
@@ -254,8 +255,11 @@ func (o *listenerSet) add(e namedEndpoint) {
 		}
 		good++
 	}
-	if good == 0 {
-		o.errs = append(o.errs, errs...)
+	err := errors.Join(errs...)
+	if good == 0 || errors.Is(err, daemon.ErrTaken) {
+		o.errs = append(o.errs, err)
+	} else if err != nil {
+		o.log.Warn("listening on a part of the addresses only", "listener", e.use, "error", err)
 	}
 }
 
@@ -268,6 +272,9 @@ func (o *listenerSet) listen(use string, spec daemon.ListenSpec) error {
 			return nil
 		}
 	}
+	// PostSRSd shares its ports as we do: one that still runs would go on
+	// answering half of the requests. At a reload it may be ourselves.
+	spec.Alone = len(o.held) == 0 && strings.HasPrefix(spec.At, "inet:")
 	ln, err := o.sockets.Listen(spec)
 	if path, ok := strings.CutPrefix(spec.At, "unix:"); ok && err == nil {
 		ln, err = lockListener(ln, path, o.log)

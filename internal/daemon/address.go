@@ -16,6 +16,7 @@ type ListenSpec struct {
 	Owner string      // user name or number; see [Sockets.Listen] for the default
 	Group string      // group name or number
 	Mode  fs.FileMode // permission bits; 0 is 0660
+	Alone bool        // inet: it is an error if somebody listens there already
 }
 
 // Validate tells what is wrong with the words of s. It opens nothing.

@@ -286,6 +286,52 @@ func TestPortIsShared(t *testing.T) {
 	}
 }
 
+// Who wants a port alone gets none where somebody listens, but one that is free
+// again at once.
+func TestPortAlone(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "0.0.0.0", "localhost"} {
+		t.Run(host, func(t *testing.T) {
+			first, err := new(daemon.Sockets).Listen(daemon.ListenSpec{At: "inet:" + host + ":0", Alone: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, port, _ := net.SplitHostPort(first.Addr().String())
+			spec := daemon.ListenSpec{At: "inet:" + host + ":" + port, Alone: true}
+			_, err = new(daemon.Sockets).Listen(spec)
+			wantError(t, err, "listen: "+spec.At, "already running: a process listens there")
+			if !errors.Is(err, daemon.ErrTaken) {
+				t.Errorf("%v is not ErrTaken", err)
+			}
+			leaveConnection(t, first)
+			first.Close()
+			again, err := new(daemon.Sockets).Listen(spec)
+			if err != nil {
+				t.Fatal("after the end:", err)
+			}
+			again.Close()
+		})
+	}
+}
+
+// leaveConnection has ln's side close a connection, so that the kernel keeps the
+// port for it (TIME-WAIT).
+func leaveConnection(t *testing.T, ln net.Listener) {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	for range 2 { // the first is that of who asked whether somebody listens
+		client, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Close()
+		client.Close()
+	}
+}
+
 func TestPortOfAnotherProgram(t *testing.T) {
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -61,7 +61,7 @@ func listenAddr(f *os.File) net.Addr {
 // matched by name (fd:) or by its address, else a new one.
 //
 // A new TCP socket has SO_REUSEPORT, so that a successor of the same user can
-// listen before this process has ended. A new unix socket gets owner, group
+// listen before this process has ended; who wants it alone has [ErrTaken]. A new unix socket gets owner, group
 // and mode of spec before anybody can connect; by default that is 0660 and, if
 // we are root and there is such a user, postfix:postfix. Missing parent
 // directories are made (0755). A path where somebody listens is an error, a
@@ -91,7 +91,7 @@ func (s *Sockets) listen(spec ListenSpec) (net.Listener, error) {
 	case err == nil && at.Kind == FD:
 		err = errors.New("no such socket was handed over (LISTEN_FDNAMES): is the socket unit started, and has it this FileDescriptorName=?")
 	case err == nil && at.Kind == Inet:
-		ln, err = listenTCP(at)
+		ln, err = listenTCP(at, spec.Alone)
 	case err == nil:
 		ln, err = listenUnix(at.Path, spec)
 	}
@@ -168,8 +168,16 @@ func sameHost(host string, ip net.IP) bool {
 	return false
 }
 
-// listenTCP opens a socket that shares its port with processes of our user.
-func listenTCP(at Address) (net.Listener, error) {
+// ErrTaken is that somebody listens already where we are to.
+var ErrTaken = errors.New("already running: a process listens there")
+
+// listenTCP opens a socket that shares its port with processes of our user. It
+// does so even if it is to be alone: without SO_REUSEPORT the last connections
+// of who had the port before would keep it for a minute.
+func listenTCP(at Address, alone bool) (net.Listener, error) {
+	if alone && answers(at) {
+		return nil, ErrTaken
+	}
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error
 		err := c.Control(func(fd uintptr) {
@@ -182,4 +190,17 @@ func listenTCP(at Address) (net.Listener, error) {
 		return nil, fmt.Errorf("another program has the port: %w", err)
 	}
 	return ln, err
+}
+
+// answers reports whether somebody accepts connections at a port of this host.
+func answers(at Address) bool {
+	if at.Port == 0 {
+		return false // any that is free
+	}
+	conn, err := net.DialTimeout("tcp", at.hostPort(), probeTime)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }

@@ -117,7 +117,7 @@ func clearPath(path string) error {
 	switch {
 	case err == nil:
 		conn.Close()
-		return errors.New("already running: a process listens there")
+		return ErrTaken
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return os.Remove(path)
 	case isTimeout(err): // EAGAIN is one: the queue of the listener is full
