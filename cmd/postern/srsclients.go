@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	builtin "postern/internal/maps"
 	"postern/socketmap"
 	"postern/srsd"
+	"postern/srsd/srs"
 )
 
 // askLookups has the maps that an srsd needs asked of the daemon that owns
@@ -38,11 +40,22 @@ func srsClients(c *config.Config) (lookup.Set, *socketmap.Client) {
 		return brokenSRS(errors.New("srsd.socketmap has no listener that this daemon could ask: add one, such as inet:127.0.0.1:10004")), nil
 	}
 	client := socketmap.NewClient(network, address, srsd.MapForward, socketmap.ClientOptions{Timeout: answerWithin(c)})
-	set := lookup.Set{}
-	for _, name := range srsd.MapNames() {
-		set[name] = client.Named(name)
-	}
-	return set, client
+	return lookup.Set{
+		srsd.MapForward:    client,
+		srsd.MapReverse:    onlySRS(client.Named(srsd.MapReverse), string(srs.NotSRS)),
+		srsd.MapRecipients: onlySRS(client.Named(srsd.MapRecipients), ""),
+	}, client
+}
+
+// onlySRS asks m about SRS addresses alone, so that other recipients do not
+// depend on another daemon.
+func onlySRS(m lookup.Map, reason string) lookup.Map {
+	return lookup.Func(func(ctx context.Context, key string) (string, bool, error) {
+		if !srs.IsSRS(key) {
+			return reason, false, nil
+		}
+		return m.Lookup(ctx, key)
+	})
 }
 
 // dialable is a listener as net.Dial takes it; not ok if it is none, or a

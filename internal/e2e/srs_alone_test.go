@@ -96,6 +96,7 @@ func (p srsPair) testAway(t *testing.T, h *srsHost, made string) {
 	for _, q := range []question{
 		{"srs-forward", "friend@far.test", []string{"TEMP", "TIMEOUT"}}, {"srs-reverse", made, []string{"TEMP", "TIMEOUT"}}, {"srs-recipients", made, []string{"TEMP", "TIMEOUT"}},
 		{"virtual", "stays@fwd.test", []string{"OK box@home.test"}},
+		{"srs-reverse", "stays@fwd.test", []string{"NOTFOUND Not an SRS address."}}, {"srs-recipients", "stays@fwd.test", []string{"NOTFOUND "}},
 	} {
 		if got := a.must(t, q.name, q.key); !q.accepts(got) {
 			t.Errorf("%s %s: %q, want %q", q.name, q.key, got, q.right)
