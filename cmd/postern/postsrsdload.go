@@ -69,6 +69,10 @@ func (f postsrsdFile) readConf(log *slog.Logger) (*postsrsdConfig, error) {
 	if err != nil {
 		return nil, badConfig(fmt.Errorf("%s: %w", c.Where("secrets-file"), err))
 	}
+	chroot, err := chrootDir(c, log)
+	if err != nil {
+		return nil, badConfig(err)
+	}
 	r := &postsrsdConfig{
 		settings: postsrsdSettings{
 			Generation: 2, Domain: c.SRSDomain, Secrets: secrets, Separator: c.Separator,
@@ -78,7 +82,7 @@ func (f postsrsdFile) readConf(log *slog.Logger) (*postsrsdConfig, error) {
 			MilterRewriteLocal: c.MilterRewriteLocal, MilterRecipients: c.MilterRecipientLimit,
 			Syslog: c.Syslog, Debug: c.Debug,
 		},
-		confine:   supervise.Confinement{User: c.UnprivilegedUser, Chroot: chrootDir(c, log)},
+		confine:   supervise.Confinement{User: c.UnprivilegedUser, Chroot: chroot},
 		pidFile:   c.PIDFile,
 		daemonize: c.Daemonize,
 	}
@@ -98,12 +102,19 @@ func (f postsrsdFile) readConf(log *slog.Logger) (*postsrsdConfig, error) {
 
 // chrootDir is the folder that becomes the root. PostSRSd's default depends on
 // how it was built, so where ours is not there, the default was none.
-func chrootDir(c *postsrsd.Conf, log *slog.Logger) string {
-	if _, err := os.Stat(c.ChrootDir); err != nil && c.ChrootDir != "" && !c.Given("chroot-dir") {
-		log.Warn("the worker has no chroot: chroot-dir is not set, and its default cannot be used", "error", err)
-		return ""
+func chrootDir(c *postsrsd.Conf, log *slog.Logger) (string, error) {
+	if c.ChrootDir == "" {
+		return "", nil
 	}
-	return c.ChrootDir
+	_, err := os.Stat(c.ChrootDir)
+	switch {
+	case err == nil:
+		return c.ChrootDir, nil
+	case c.Given("chroot-dir"):
+		return "", fmt.Errorf("%s: chroot-dir: %w: make the folder, or write chroot-dir = \"\" for none", c.Where("chroot-dir"), err)
+	}
+	log.Warn("the worker has no chroot: chroot-dir is not set, and its default cannot be used", "error", err)
+	return "", nil
 }
 
 // readDefaults reads /etc/default/postsrsd of 1.x.
