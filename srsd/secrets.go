@@ -32,7 +32,9 @@ func ReadSecrets(path string) ([]Secret, error) {
 		for len(line) > 0 {
 			piece := line[:min(len(line), maxSecret)]
 			line = line[len(piece):]
-			piece, _, _ = bytes.Cut(bytes.TrimRight(piece, "\r\n"), []byte{0})
+			if end := bytes.IndexAny(piece, "\r\n\x00"); end >= 0 {
+				piece = piece[:end]
+			}
 			if len(piece) > 0 {
 				secrets = append(secrets, Secret{Text: bytes.Clone(piece)})
 			}

@@ -43,6 +43,8 @@ func TestReadSecrets(t *testing.T) {
 		{"several", "new\r\n\nold\n\n", "new|old"},
 		{"blanks are part of it", "  spaced secret \n", "  spaced secret "},
 		{"a NUL ends it", "abc\x00def\nnext\n", "abc|next"},
+		{"a carriage return ends it", "abc\rdef\nnext\n", "abc|next"},
+		{"any encoding", "\xfcber\nk\xc3\xa4se\n", "\xfcber|k\xc3\xa4se"},
 		{"a long line is cut", long + "\n", long[:1023] + "|" + long[1023:]},
 		{"a date is part of it", "2026-11-21 secret\n", "2026-11-21 secret"},
 	} {
