@@ -25,8 +25,8 @@ type direct struct {
 
 // transfer is a read or a write under way.
 type transfer struct {
-	p   []byte // what is left to fill or to send
-	n   int
+	p   []byte
+	n   int // of p
 	err error
 }
 
@@ -41,8 +41,7 @@ func directly(c net.Conn) io.ReadWriter {
 		return c
 	}
 	d := &direct{conn: c, raw: raw}
-	d.tryRead = func(fd uintptr) bool { return d.in.read(fd) }
-	d.tryWrite = func(fd uintptr) bool { return d.out.write(fd) }
+	d.tryRead, d.tryWrite = d.in.read, d.out.write
 	return d
 }
 
@@ -53,27 +52,23 @@ func (d *direct) Read(p []byte) (int, error) {
 	}
 	d.in = transfer{p: p}
 	err := d.raw.Read(d.tryRead)
-	n, failed := d.in.n, d.in.err
-	d.in = transfer{}
 	switch {
-	case err != nil || failed != nil:
-		return n, d.opError("read", err, failed)
-	case n == 0:
+	case err != nil || d.in.err != nil:
+		return 0, d.opError("read", err, d.in.err)
+	case d.in.n == 0:
 		return 0, io.EOF
 	}
-	return n, nil
+	return d.in.n, nil
 }
 
 // Write is net.Conn's.
 func (d *direct) Write(p []byte) (int, error) {
 	d.out = transfer{p: p}
 	err := d.raw.Write(d.tryWrite)
-	n, failed := d.out.n, d.out.err
-	d.out = transfer{}
-	if err != nil || failed != nil {
-		return n, d.opError("write", err, failed)
+	if err != nil || d.out.err != nil {
+		return d.out.n, d.opError("write", err, d.out.err)
 	}
-	return n, nil
+	return d.out.n, nil
 }
 
 // opError says what the net package says of a wait, or of a call, that failed.
@@ -89,41 +84,37 @@ func (d *direct) opError(op string, wait, call error) error {
 
 // read takes what has arrived; it is not done if nothing has.
 func (t *transfer) read(fd uintptr) (done bool) {
-	n, err := plain(syscall.SYS_READ, fd, t.p)
-	if err == syscall.EAGAIN {
-		return false
+	for {
+		n, _, err := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.p))), uintptr(len(t.p)))
+		switch err {
+		case 0:
+			t.n = int(n)
+			return true
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return false
+		default:
+			t.err = os.NewSyscallError("read", err)
+			return true
+		}
 	}
-	if err != 0 {
-		t.err = os.NewSyscallError("read", err)
-		return true
-	}
-	t.n = n
-	return true
 }
 
 // write sends as much as there is room for; it is not done until all is sent.
 func (t *transfer) write(fd uintptr) (done bool) {
-	for len(t.p) > 0 {
-		n, err := plain(syscall.SYS_WRITE, fd, t.p)
-		if err == syscall.EAGAIN {
+	for t.n < len(t.p) {
+		rest := t.p[t.n:]
+		n, _, err := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(rest))), uintptr(len(rest)))
+		switch err {
+		case 0:
+			t.n += int(n)
+		case syscall.EINTR:
+		case syscall.EAGAIN:
 			return false
-		}
-		if err != 0 {
+		default:
 			t.err = os.NewSyscallError("write", err)
 			return true
 		}
-		t.n += n
-		t.p = t.p[n:]
 	}
 	return true
-}
-
-// plain is a system call over bytes.
-func plain(call, fd uintptr, p []byte) (int, syscall.Errno) {
-	for {
-		n, _, err := syscall.RawSyscall(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
-		if err != syscall.EINTR {
-			return int(n), err
-		}
-	}
 }
