@@ -223,12 +223,15 @@ func (c *child) wait() {
 	close(c.done)
 }
 
-// kill ends the process by force.
+// kill ends the process by force. It is another user's, and units often leave
+// root no CAP_KILL: the end of the socket has it end by its own clock then.
 func (c *child) kill() {
 	c.mu.Lock()
 	c.overdue = true
 	c.mu.Unlock()
-	c.cmd.Process.Kill()
+	if err := c.cmd.Process.Kill(); errors.Is(err, syscall.EPERM) {
+		c.control.hangUp()
+	}
 }
 
 func (c *child) wasKilled() bool {

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // needRoot fails where the test cannot show anything.
@@ -257,6 +258,47 @@ func readableSelf(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// Units often leave root no CAP_KILL, PostSRSd's for one: then a worker of
+// another user that will not go ends by its own clock, and so does the parent.
+func TestStubbornWorkerWithoutCapKill(t *testing.T) {
+	needRoot(t)
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := readableSelf(t)
+	f := newFamily(t, settings{Answer: "one", Mood: stubborn}, func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, "RUN_AS=nobody")
+		cmd.Args = append([]string{"setpriv", "--bounding-set=-kill", "--", self}, cmd.Args[1:]...)
+		cmd.Path = setpriv
+	})
+	worker := f.ask(f.dial(), "pid")
+	if status := statusOf(t, strconv.Itoa(f.parent.Process.Pid)); status["CapEff"] == "" || !lacksKill(t, status["CapEff"]) {
+		t.Fatalf("the parent has capabilities %s", status["CapEff"])
+	}
+	f.signal(syscall.SIGTERM, "parent")
+	ended := make(chan error, 1)
+	go func() { ended <- f.parent.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("the parent waits for ever")
+	}
+	if _, err := os.Stat("/proc/" + worker); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the worker is left behind: %v", err)
+	}
+}
+
+// lacksKill reports whether CAP_KILL (5) is not in the set.
+func lacksKill(t *testing.T, set string) bool {
+	t.Helper()
+	bits, err := strconv.ParseUint(set, 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bits&(1<<5) == 0
 }
 
 // A worker that leaves is under another root than the new settings are for.

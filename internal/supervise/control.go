@@ -81,6 +81,13 @@ func controlOf(f *os.File) (*control, error) {
 	return &control{Conn: conn}, nil
 }
 
+// hangUp lets the other process read to the end, and what it says be read.
+func (c *control) hangUp() {
+	if u, ok := c.Conn.(*net.UnixConn); ok {
+		u.CloseWrite()
+	}
+}
+
 // send writes one message, all of it within limit.
 func (c *control) send(message any, limit time.Duration) error {
 	text, err := json.Marshal(message)

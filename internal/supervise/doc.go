@@ -89,5 +89,7 @@
 // A chroot without a user does not hold root. A stop that comes before the
 // first worker is ready, or during a reload, kills the worker that starts, which
 // has served nobody yet. A parent that is killed, and a worker that hangs, are
-// ended by the worker's own clock, after Grace.
+// ended by the worker's own clock, after Grace. Without CAP_KILL the parent
+// cannot kill workers of another user: those that it would have killed end by
+// their own clocks, too, and one that is frozen (SIGSTOP) is waited for.
 package supervise
