@@ -2,6 +2,7 @@ package srsd_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func BenchmarkMaps(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	quiet := slog.New(slog.DiscardHandler)
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	for _, c := range []struct {
 		name string
 		m    lookup.Map
@@ -45,7 +46,7 @@ func BenchmarkMaps(b *testing.B) {
 		{"modern/forward", srsd.Modern{Engine: e}.Forward(), sender},
 		{"modern/reverse", srsd.Modern{Engine: e}.Reverse(), rewritten},
 		{"recipients", srsd.Recipients{Engine: e}, rewritten},
-		{"logged/forward", srsd.Logged(srsd.Classic{Engine: e}.Forward(), "forward", quiet), sender},
+		{"logged/forward", srsd.Logged(srsd.Classic{Engine: e}.Forward(), "forward", log), sender},
 	} {
 		b.Run(c.name, func(b *testing.B) { benchmarkMap(b, c.m, c.key) })
 	}
