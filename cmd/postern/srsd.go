@@ -19,6 +19,8 @@ func newSRSD() *cobra.Command {
 		"--defaults with an empty name takes the environment alone. A parent process keeps privileges, files\n" +
 		"and listeners, and starts a worker for each load, as the user and in the folder that are configured."
 	cmd.Example += "\n  postern srsd -C /etc/postsrsd.conf\n  postern srsd --defaults /etc/default/postsrsd"
+	cmd.Version = version // -v, as PostSRSd 2.x has it
+	cmd.SetVersionTemplate("{{.Version}}\n")
 	file, worker := postsrsdFlags(cmd)
 	native := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
