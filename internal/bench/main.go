@@ -6,7 +6,7 @@
 //	go run ./internal/bench [-quick] [-only NAME,…]
 //
 // It prints what it does on stderr and one table, which is Markdown, on stdout.
-// Without flags it takes about ten minutes on two cores, with -quick less than
+// Without flags it takes about twelve minutes on two cores, with -quick about
 // two; then there are a tenth of the rows, fewer slices, and more noise.
 //
 // # How it measures
@@ -26,8 +26,9 @@
 //
 // # What it needs and touches
 //
-// MariaDB with its client, Postfix with postfix-mysql, the go command, and
-// root for Postfix. Servers run in scratch folders on loopback (package
+// MariaDB with its client, Postfix with postfix-mysql, PostSRSd 1.10, the go
+// command, and root for Postfix and for a /dev/log that only PostSRSd and what
+// stands in for it see. Servers run in scratch folders on loopback (package
 // scratch) and end with it.
 package main
 
@@ -80,7 +81,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	quick := flags.Bool("quick", false, "less than two minutes: fewer rows and slices")
+	quick := flags.Bool("quick", false, "about two minutes: fewer rows and slices")
 	only := flags.String("only", "", "comma-separated `names`: "+names(measurements()))
 	if err := flags.Parse(args); err != nil {
 		return 2
