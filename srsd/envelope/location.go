@@ -90,7 +90,7 @@ func parseEndpoint(s string) (location, error) {
 		return location{network: "unix", servers: []string{s}}, nil
 	}
 	host, port, err := net.SplitHostPort(s)
-	if err != nil || host == "" || !isPort(port) {
+	if err != nil || !isHost(host) || !isPort(port) {
 		return location{}, errors.New("no Redis server is named: " + grammar)
 	}
 	return location{network: "tcp", servers: []string{s}}, nil
@@ -164,7 +164,7 @@ func withPort(s, port string) (string, error) {
 	if err != nil {
 		return "", errors.New("HOST:PORT is not well formed (IPv6 addresses stand in brackets): " + grammar)
 	}
-	if host == "" || !isPort(given) {
+	if !isHost(host) || !isPort(given) {
 		return "", errors.New("HOST or PORT is missing or no number: " + grammar)
 	}
 	return net.JoinHostPort(host, given), nil
@@ -180,6 +180,14 @@ func (l *location) number(s string) error {
 	}
 	l.database = int(n)
 	return nil
+}
+
+// isHost reports what may be a name or an address: nothing with a character that
+// ends a host in a URL, or that no host has.
+func isHost(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+		return c <= ' ' || c == 0x7f || strings.ContainsRune("?#@,/", c)
+	})
 }
 
 func isPort(s string) bool {

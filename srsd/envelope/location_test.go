@@ -87,6 +87,8 @@ func TestMalformedLocation(t *testing.T) {
 		"redis+sentinel://:s3cr3t@host":      "name for the master is missing",
 		"redis+sentinel://host//0":           "name for the master is missing",
 		"redis+sentinel://host,/mymaster":    "HOST or PORT is missing",
+		"redis:#:1":                          "no Redis server is named",
+		"redis://a b/0":                      "HOST or PORT is missing",
 		"redis+sentinel://host/mymaster/abc": "DATABASE is no number",
 	} {
 		t.Run(at, func(t *testing.T) {
