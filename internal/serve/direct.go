@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // direct reads and writes a socket by plain system calls. The net package tells
@@ -85,13 +87,13 @@ func (d *direct) opError(op string, wait, call error) error {
 // read takes what has arrived; it is not done if nothing has.
 func (t *transfer) read(fd uintptr) (done bool) {
 	for {
-		n, _, err := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.p))), uintptr(len(t.p)))
+		n, err := message(unix.SYS_RECVFROM, fd, t.p, 0)
 		switch err {
 		case 0:
-			t.n = int(n)
+			t.n = n
 			return true
-		case syscall.EINTR:
-		case syscall.EAGAIN:
+		case unix.EINTR:
+		case unix.EAGAIN:
 			return false
 		default:
 			t.err = os.NewSyscallError("read", err)
@@ -103,13 +105,12 @@ func (t *transfer) read(fd uintptr) (done bool) {
 // write sends as much as there is room for; it is not done until all is sent.
 func (t *transfer) write(fd uintptr) (done bool) {
 	for t.n < len(t.p) {
-		rest := t.p[t.n:]
-		n, _, err := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(rest))), uintptr(len(rest)))
+		n, err := message(unix.SYS_SENDTO, fd, t.p[t.n:], unix.MSG_NOSIGNAL)
 		switch err {
 		case 0:
-			t.n += int(n)
-		case syscall.EINTR:
-		case syscall.EAGAIN:
+			t.n += n
+		case unix.EINTR:
+		case unix.EAGAIN:
 			return false
 		default:
 			t.err = os.NewSyscallError("write", err)
@@ -117,4 +118,11 @@ func (t *transfer) write(fd uintptr) (done bool) {
 		}
 	}
 	return true
+}
+
+// message is recv(2) or send(2), which are a shorter way through the kernel
+// than read(2) and write(2).
+func message(call, fd uintptr, p []byte, flags uintptr) (int, unix.Errno) {
+	n, _, err := unix.RawSyscall6(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
+	return int(n), err
 }
