@@ -191,20 +191,17 @@ func (w *postsrsdWorker) server(s *postsrsdSettings, name string, hurry <-chan s
 			}
 			return w.face.Load().reverse.Lookup(ctx, key)
 		}))
-		handler.Timeout, handler.Observer, handler.Log = postsrsdTimeout, tcptable.ObserverOf(w.lookups), w.log
+		handler.Observer, handler.Log = tcptable.ObserverOf(w.lookups), w.log
 		server.Handler = handler
 	case "socketmap":
 		handler := modernHandler(func() lookup.Set { return w.face.Load().set() })
-		handler.Timeout, handler.Observer, handler.Log = postsrsdTimeout, socketmap.ObserverOf(w.lookups), w.log
+		handler.Observer, handler.Log = socketmap.ObserverOf(w.lookups), w.log
 		server.Handler = handler
 	case "milter":
 		server.ConnHandler = patient{&milter.Handler{Rules: func() milter.Rules { return w.face.Load().rules }, Log: w.log, Observer: w.milter}, hurry}
 	}
 	return server.Serve
 }
-
-// postsrsdTimeout bounds one answer, for the store's sake.
-const postsrsdTimeout = 3 * time.Second
 
 // patient lets a milter connection go on for the lame duck: an SMTP session
 // whose milter hangs up between two messages gets a 451 for the second.
