@@ -28,7 +28,8 @@ import (
 
 // lameDuck is how long the connections of a worker that was replaced go on.
 // They are answered by the newer settings, so it may be long: Postfix leaves
-// a socketmap after 100 s, a tcp table when its process ends.
+// a socketmap after 100 s, a tcp table when its process ends, a milter with the
+// SMTP session, whose next mail would get a 451.
 const lameDuck = 1000 * time.Second
 
 // postsrsdWorker serves one load of a configuration of PostSRSd.
@@ -198,36 +199,7 @@ func (w *postsrsdWorker) server(s *postsrsdSettings, name string, hurry <-chan s
 		handler.Observer, handler.Log = socketmap.ObserverOf(w.lookups), w.log
 		server.Handler = handler
 	case "milter":
-		server.ConnHandler = patient{&milter.Handler{Rules: func() milter.Rules { return w.face.Load().rules }, Log: w.log, Observer: w.milter}, hurry}
+		server.ConnHandler = &milter.Handler{Rules: func() milter.Rules { return w.face.Load().rules }, Log: w.log, Observer: w.milter}
 	}
 	return server.Serve
-}
-
-// patient lets a milter connection go on for the lame duck: an SMTP session
-// whose milter hangs up between two messages gets a 451 for the second.
-type patient struct {
-	serve.ConnHandler
-	hurry <-chan struct{}
-}
-
-// ServeConn serves one connection.
-func (p patient) ServeConn(ctx context.Context, conn net.Conn) {
-	late, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	go func() {
-		select {
-		case <-late.Done():
-			return
-		case <-ctx.Done():
-		}
-		timer := time.NewTimer(lameDuck)
-		defer timer.Stop()
-		select {
-		case <-late.Done():
-		case <-p.hurry:
-		case <-timer.C:
-		}
-		stop()
-	}()
-	p.ConnHandler.ServeConn(late, conn)
 }

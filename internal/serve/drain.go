@@ -27,12 +27,12 @@ func (h *house) drain() error {
 	began := h.now()
 	open := h.startLeaving()
 	h.log.Info("draining", "connections", open)
-	h.stop()
 	if h.emptyWithin(h.limits.LameDuck, h.hurry) {
 		h.log.Info("drained", "took", h.now()-began)
 		return nil
 	}
 	h.each(func(c *conn) { h.floor.release(c, endDrained) })
+	h.stop()
 	if h.emptyWithin(h.limits.Drain, nil) {
 		h.log.Info("drained", "took", h.now()-began)
 		return nil

@@ -26,7 +26,7 @@ type house struct {
 	opened time.Time     // the origin of all times kept here
 	places chan struct{} // holds one element per connection
 
-	// answering ends when the drain is over, stopping when it begins.
+	// answering ends when the drain is over, stopping with the lame duck.
 	answering, stopping context.Context
 	abort, stop         context.CancelFunc
 

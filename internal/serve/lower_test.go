@@ -40,6 +40,36 @@ func TestConnHandlerFinishesAtAStop(t *testing.T) {
 	})
 }
 
+// The lame duck counts on the lower floor, too, until it is over or somebody
+// is in a hurry.
+func TestConnHandlerLameDuck(t *testing.T) {
+	for name, hurryAfter := range map[string]time.Duration{"over": 0, "hurry": 300 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ln, hurry := newPipes(), make(chan struct{})
+				v := start(t, ln, &serve.Server{
+					Hurry: hurry, Limits: serve.Limits{LameDuck: 1000 * time.Second},
+					ConnHandler: session(func(ctx context.Context, c net.Conn) { <-ctx.Done() }),
+				})
+				c := ln.dial()
+				synctest.Wait()
+				began, want := time.Now(), 1000*time.Second
+				v.stop()
+				if hurryAfter > 0 {
+					want = hurryAfter
+					time.AfterFunc(hurryAfter, func() { close(hurry) })
+				}
+				wantClosed(t, c)
+				if d := time.Since(began); d != want {
+					t.Errorf("told after %v, want %v", d, want)
+				}
+				v.stopped()
+				v.wantEnd("drained", 1)
+			})
+		})
+	}
+}
+
 func TestConnHandlerThatDoesNotFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ln := newPipes()

@@ -32,9 +32,10 @@ func (f HandlerFunc) ServeRequest(ctx context.Context, r *bufio.Reader, w *bufio
 // ConnHandler serves a whole connection and returns when it is over.
 //
 // The core sets the read deadline to Limits.FirstRequest once; replacing it
-// after that, and every other deadline, is up to ServeConn. The context ends when a stop begins:
-// ServeConn then finishes what it is at and returns; after Limits.Drain the
-// connection is closed under it. The core closes conn in any case.
+// after that, and every other deadline, is up to ServeConn. The context ends
+// when a stop has begun and Limits.LameDuck is over: ServeConn then finishes
+// what it is at and returns; after Limits.Drain the connection is closed under
+// it. The core closes conn in any case.
 type ConnHandler interface {
 	ServeConn(ctx context.Context, conn net.Conn)
 }
