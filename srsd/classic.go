@@ -84,9 +84,3 @@ func (c Classic) stays(ctx context.Context, domain string) (bool, error) {
 	}
 	return c.local(ctx, domain)
 }
-
-// leave says why a sender is left as it is.
-func (c Classic) leave(result, text string) (string, bool, error) {
-	c.Metrics.count(forward, result)
-	return text, false, nil
-}

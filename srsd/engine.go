@@ -187,6 +187,12 @@ func (e *Engine) IsLocal(ctx context.Context, address string) (bool, error) {
 	return e.local(ctx, address[at+1:])
 }
 
+// leave says why a sender is left as it is.
+func (e *Engine) leave(result, text string) (string, bool, error) {
+	e.Metrics.count(forward, result)
+	return text, false, nil
+}
+
 // reason is the text behind "not found" for an error that is about the address
 // and no trouble.
 func reason(err error) (string, bool) {

@@ -56,11 +56,6 @@ func (m Modern) forward(ctx context.Context, key string) (string, bool, error) {
 	return rewritten, true, nil
 }
 
-func (m Modern) leave(result, text string) (string, bool, error) {
-	m.Metrics.count(forward, result)
-	return text, false, nil
-}
-
 // reverser turns recipients back, alike in both generations.
 type reverser struct{ *Engine }
 
