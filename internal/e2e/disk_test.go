@@ -3,13 +3,13 @@
 package e2e
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"postern/internal/scratch/scratchtest"
 )
 
 // smallDisk is a file system of its own, of so many kilobytes, with a disk
@@ -17,33 +17,8 @@ import (
 func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	dir := openFolder(t)
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size+",mode=0755"); err != nil {
-		t.Fatalf("mount a small disk: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	scratchtest.SmallDisk(t, dir, size)
 	return dir
-}
-
-// fillDisk writes until nothing fits any more; the file's removal makes room.
-func fillDisk(t *testing.T, dir string) (filler string) {
-	t.Helper()
-	filler = filepath.Join(dir, "filler")
-	f, err := os.Create(filler)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for err == nil {
-		_, err = f.Write(make([]byte, 4096))
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
-	}
-	return filler
 }
 
 // TestFullDiskUnderState: without room for disk copies every answer is right,
@@ -51,7 +26,7 @@ func fillDisk(t *testing.T, dir string) (filler string) {
 func TestFullDiskUnderState(t *testing.T) {
 	db := outageDatabase(t, true)
 	disk := smallDisk(t, "256k")
-	filler := fillDisk(t, disk)
+	filler := scratchtest.FillDisk(t, disk)
 	d := startDaemon(t, db.block()+"state_dir: "+disk+"/state\n")
 	eventually(t, "the log complains", func() bool { return strings.Contains(d.log(), "no space left on device") })
 	everyAlias(t, d, "with a full disk")
@@ -88,7 +63,7 @@ func TestFullDiskUnderSQLite(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			disk := smallDisk(t, "2m")
 			makeSQLite(t, filepath.Join(disk, "postern.db"), forwardingRows)
-			filler := fillDisk(t, disk)
+			filler := scratchtest.FillDisk(t, disk)
 			d := newDaemon(t, "database: {driver: sqlite, path: "+disk+"/postern.db}\nstate_dir: "+strings.ReplaceAll(test.state, "DISK", disk)+"\n")
 			for range 2 {
 				d.start(t)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"postern/internal/scratch/scratchtest"
 )
 
 // TestSRSSecretsAtReload spoils the secrets file in every way: the daemon goes
@@ -194,7 +196,7 @@ func TestSRSStoreDiskFull(t *testing.T) {
 	d := newNativeSRS(t, srsTroubleBlocks, "store: sqlite:"+disk+"/senders.db")
 	makeSQLite(t, d.file("postern.db"), srsRows)
 	s := startStoreTrouble(t, d.begin(t))
-	filler := fillDisk(t, disk)
+	filler := scratchtest.FillDisk(t, disk)
 	s.during(t, "the disk is full", true)
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ package envelope
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,39 +13,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"postern/internal/scratch/scratchtest"
 )
 
 // smallDisk is a file system of its own.
 func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size+",mode=0755"); err != nil {
-		t.Fatalf("mount a small disk: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	scratchtest.SmallDisk(t, dir, size)
 	return dir
-}
-
-// fill writes until nothing fits; the file's removal makes room.
-func fill(t *testing.T, dir string) (filler string) {
-	t.Helper()
-	filler = filepath.Join(dir, "filler")
-	f, err := os.Create(filler)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for err == nil {
-		_, err = f.Write(make([]byte, 4096))
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
-	}
-	return filler
 }
 
 // TestFullDisk: a sender that cannot be stored is trouble, one that is stored
@@ -58,7 +34,7 @@ func TestFullDisk(t *testing.T) {
 			path := filepath.Join(dir, "senders.db")
 			s := subject{Store: open(t, "sqlite:"+path, Options{Exact: exact})}
 			s.put(t, "a@b.c")
-			filler := fill(t, dir)
+			filler := scratchtest.FillDisk(t, dir)
 			stored, err := 0, error(nil)
 			for ; err == nil && stored < 1000; stored++ { // free pages of the file take some
 				address := fmt.Sprintf("%d@%s.example.com", stored, strings.Repeat("x", 400))
@@ -85,7 +61,7 @@ func TestFullDisk(t *testing.T) {
 // TestOpenOnFullDisk: the daemon starts, and the store works when there is room.
 func TestOpenOnFullDisk(t *testing.T) {
 	dir := smallDisk(t, "256k")
-	filler := fill(t, dir)
+	filler := scratchtest.FillDisk(t, dir)
 	var log bytes.Buffer
 	s := subject{Store: open(t, "sqlite:"+filepath.Join(dir, "senders.db"), Options{Log: slog.New(slog.NewTextHandler(&log, nil))})}
 	fails(t, s.Put(t.Context(), Alias("a@b.c"), "a@b.c"), "the disk is full")
