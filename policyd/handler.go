@@ -1,0 +1,101 @@
+package policyd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Handler answers policy requests. Policy must be set; the zero value of all
+// else is good.
+type Handler struct {
+	Policy   func() *Policy // of the configuration in force
+	Listener string         // what Request.Listener becomes
+	Limits   Limits
+	Metrics  *Metrics
+	Log      *slog.Logger
+	Tap      Tap // sees what was answered, unless nil
+}
+
+// Tap sees requests and their answers. It must not keep the request.
+type Tap interface {
+	Tap(q *Request, d *Decision)
+}
+
+// ServeRequest reads one request from r and writes its one reply to w, without
+// a flush. An error ends the connection without a reply, and Postfix takes the
+// default_action of its setting: after a request that cannot be read, and when
+// a check is in trouble and does not say how it fails.
+func (h *Handler) ServeRequest(ctx context.Context, r *bufio.Reader, w *bufio.Writer) error {
+	q := newRequest()
+	defer q.release()
+	if err := q.read(r, h.Limits); err != nil {
+		if errors.Is(err, ErrMalformed) && h.Metrics != nil {
+			h.Metrics.malformed.Inc()
+		}
+		return err
+	}
+	start := time.Now()
+	q.Listener = h.Listener
+	d, err := h.Policy().Judge(ctx, q)
+	if err != nil {
+		if h.Metrics != nil {
+			h.Metrics.observe(start, h.Metrics.noReply)
+		}
+		return fmt.Errorf("policy: no reply, so Postfix takes its default_action: %w", err)
+	}
+	if !d.Action.IsDunno() || len(d.Shadows) > 0 {
+		d.ID = newID()
+		h.log(ctx, q, &d)
+	}
+	if h.Tap != nil {
+		h.Tap.Tap(q, &d)
+	}
+	if h.Metrics != nil {
+		h.Metrics.observe(start, h.Metrics.answered)
+	}
+	return writeReply(w, d.Action.withID(d.ID))
+}
+
+// log writes one line for what was decided, and one for each verdict in
+// shadow. DUNNO is not logged: three of them a mail would fill the journal.
+func (h *Handler) log(ctx context.Context, q *Request, d *Decision) {
+	if h.Log == nil {
+		return
+	}
+	for _, s := range d.Shadows {
+		h.Log.LogAttrs(ctx, slog.LevelInfo, "policy", line(q, d.ID, "shadow", s.Check, &s.Verdict)...)
+	}
+	if !d.Action.IsDunno() {
+		v := Verdict{Action: d.Action, Rule: d.Rule, Reason: d.Reason}
+		h.Log.LogAttrs(ctx, slog.LevelInfo, "policy", line(q, d.ID, "enforce", d.Check, &v)...)
+	}
+}
+
+// line is a log line as tools that read policy servers' logs expect it.
+func line(q *Request, id, mode, check string, v *Verdict) []slog.Attr {
+	return []slog.Attr{
+		slog.String("id", id),
+		slog.String("action", v.Action.Name()),
+		slog.String("mode", mode),
+		slog.String("check", check),
+		slog.String("rule", v.Rule),
+		slog.String("reason", bounded(v.Reason)),
+		slog.String("context", bounded(q.Context)),
+		slog.String("state", bounded(q.State)),
+		slog.String("client_address", bounded(q.ClientAddress)),
+		slog.String("client_name", bounded(q.ClientName)),
+		slog.String("helo", bounded(q.Helo)),
+		slog.String("sender", bounded(q.Sender)),
+		slog.String("recipient", bounded(q.Recipient)),
+		slog.String("login", bounded(q.Login)),
+		slog.String("queue_id", bounded(q.QueueID)),
+		slog.String("instance", bounded(q.Instance)),
+	}
+}
+
+// bounded keeps a log line short; slog escapes it.
+func bounded(s string) string { return s[:min(len(s), 200)] }

@@ -1,0 +1,177 @@
+package policyd
+
+import (
+	"context"
+	"fmt"
+)
+
+// Policy is the chains of a configuration.
+type Policy struct {
+	Chains  map[string][]Link // by policy_context
+	Default []Link            // of a request without a policy_context, or with an unknown one
+	Metrics *Metrics
+}
+
+// Decision is the answer to a request.
+type Decision struct {
+	Action  Action
+	Check   string // the check that decided; "" for DUNNO
+	Rule    string
+	Reason  string
+	ID      string // in the reply and in the log; "" where nothing was decided
+	Shadows []ShadowDecision
+	Steps   []Step // of a request that is explained
+}
+
+// ShadowDecision is what a check or rule in shadow mode would have answered.
+type ShadowDecision struct {
+	Check string
+	Verdict
+}
+
+// Step is what one check did, for --explain.
+type Step struct {
+	Check   string   `json:"check"`
+	Mode    Mode     `json:"mode,omitempty"`
+	Skipped string   `json:"skipped,omitempty"` // why it was not asked
+	Notes   []string `json:"notes,omitempty"`   // what it looked at
+	Verdict string   `json:"verdict,omitempty"`
+	Rule    string   `json:"rule,omitempty"`
+	Reason  string   `json:"reason,omitempty"`
+	Trouble string   `json:"trouble,omitempty"`
+}
+
+// Known reports whether a policy_context has a chain of its own.
+func (p *Policy) Known(policyContext string) bool {
+	_, known := p.Chains[policyContext]
+	return known
+}
+
+func (p *Policy) chain(policyContext string) []Link {
+	if chain, known := p.Chains[policyContext]; known {
+		return chain
+	}
+	return p.Default
+}
+
+// Judge asks the checks of the chain in order. The first that refuses decides;
+// an answer with which mail goes on (HOLD, PREPEND) is kept until all were
+// asked. Then what the checks left for the end is charged. An error is trouble
+// of a check that does not say how it fails: there is no answer.
+func (p *Policy) Judge(ctx context.Context, q *Request) (Decision, error) {
+	j := judgement{policy: p, q: q}
+	if p.Metrics != nil && q.Context != "" && !p.Known(q.Context) {
+		p.Metrics.unknownContext.Inc()
+	}
+	chain := p.chain(q.Context)
+	for i := range chain {
+		if over, err := j.ask(ctx, &chain[i]); over || err != nil {
+			return j.decision, err
+		}
+	}
+	for _, due := range j.due {
+		if over, err := j.charge(ctx, due.link, due.charger); over || err != nil {
+			return j.decision, err
+		}
+	}
+	return j.decision, nil
+}
+
+// judgement is one walk along a chain.
+type judgement struct {
+	policy   *Policy
+	q        *Request
+	decision Decision
+	due      []due
+	room     [4]due // of due, for the usual chain
+}
+
+type due struct {
+	link    *Link
+	charger Charger
+}
+
+// ask reports whether the decision is made.
+func (j *judgement) ask(ctx context.Context, l *Link) (over bool, err error) {
+	if l.Mode == Off || !l.Scope.Covers(j.q) {
+		j.skip(l)
+		return false, nil
+	}
+	return j.take(l, func() (Verdict, error) { return l.first(ctx, j.q) })
+}
+
+func (j *judgement) charge(ctx context.Context, l *Link, c Charger) (over bool, err error) {
+	return j.take(l, func() (Verdict, error) { return l.second(ctx, j.q, c) })
+}
+
+// take asks, and adds the verdict to the decision.
+func (j *judgement) take(l *Link, ask func() (Verdict, error)) (over bool, err error) {
+	var notes []string
+	if j.q.notes != nil {
+		j.q.notes = &notes
+	}
+	v, err := ask()
+	if j.q.notes != nil {
+		j.explain(l, v, notes, err)
+	}
+	if err != nil {
+		j.policy.Metrics.count(l.Name, ruleTrouble, "no_reply")
+		return false, err
+	}
+	for _, shadow := range v.Shadow {
+		j.policy.Metrics.count(l.Name, shadow.Rule, "shadow_"+shadow.Action.Name())
+		j.decision.Shadows = append(j.decision.Shadows, ShadowDecision{l.Name, shadow})
+	}
+	j.policy.Metrics.count(l.Name, v.Rule, v.Action.Name())
+	if v.Charge != nil {
+		if j.due == nil {
+			j.due = j.room[:0]
+		}
+		j.due = append(j.due, due{l, v.Charge})
+	}
+	return j.decide(l, v), nil
+}
+
+// decide reports whether nothing can follow on v.
+func (j *judgement) decide(l *Link, v Verdict) (over bool) {
+	d := &j.decision
+	if v.Action.IsDunno() || v.Action.GoesOn() && !weightier(v.Action, d.Action) {
+		return false
+	}
+	d.Action, d.Check, d.Rule, d.Reason = v.Action, l.Name, v.Rule, v.Reason
+	return !v.Action.GoesOn()
+}
+
+// weightier reports whether a replaces b, both letting the mail go on: Postfix
+// takes one action only, and holding a message is worth more than a header.
+func weightier(a, b Action) bool { return b.IsDunno() || a.name == "hold" && b.name != "hold" }
+
+func (j *judgement) skip(l *Link) {
+	if j.q.notes == nil {
+		return
+	}
+	reason := "its listeners, states, contexts, clients or logins leave this request out"
+	if l.Mode == Off {
+		reason = "it is off"
+	}
+	j.decision.Steps = append(j.decision.Steps, Step{Check: l.Name, Mode: l.Mode, Skipped: reason})
+}
+
+func (j *judgement) explain(l *Link, v Verdict, notes []string, err error) {
+	step := Step{Check: l.Name, Mode: l.Mode, Notes: notes, Verdict: v.Action.String(), Rule: v.Rule, Reason: v.Reason}
+	if err != nil {
+		step.Verdict, step.Trouble = "no reply", err.Error()
+	}
+	for _, shadow := range v.Shadow {
+		step.Notes = append(step.Notes, fmt.Sprintf("shadow: %s would answer %s", shadow.Rule, shadow.Action))
+	}
+	j.decision.Steps = append(j.decision.Steps, step)
+}
+
+// Explain judges q without charging anything and tells each step.
+func (p *Policy) Explain(ctx context.Context, q *Request) (Decision, error) {
+	q.Peek, q.notes = true, new([]string)
+	quiet := *p
+	quiet.Metrics = nil
+	return quiet.Judge(ctx, q)
+}
