@@ -15,8 +15,8 @@ import (
 func floors() [][]string {
 	return [][]string{
 		{"postern", "internal/lookup", "srsd/srs"},
-		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian", "internal/supervise", "internal/watch", "srsd/envelope", "srsd/postsrsd"},
-		{"internal/store", "internal/filemap", "internal/maps", "socketmap", "tcptable", "srsd", "srsd/milter"},
+		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian", "internal/supervise", "internal/watch", "srsd/envelope", "srsd/postsrsd", "policyd/counter"},
+		{"internal/store", "internal/filemap", "internal/maps", "socketmap", "tcptable", "srsd", "srsd/milter", "policyd"},
 		{"internal/mysqltable", "internal/config", "internal/scratch"},
 		{"internal/scratch/scratchtest", "internal/scratch/trixie", "internal/demo", "internal/debian/install"},
 		{"cmd/postern", "internal/bench"},

@@ -72,7 +72,7 @@ func TestContractValues(t *testing.T) {
 	if got := len(c.Maps["everyone"].Of); got != 3 {
 		t.Errorf("everyone has %d members", got)
 	}
-	if got := c.Policyd.RateLimits[1].Limit; got.N != 500 || got.Per != 24*time.Hour {
+	if got := c.Policyd.RateLimits[1].Limit; len(got) != 1 || got[0].N != 500 || got[0].Per != 24*time.Hour {
 		t.Errorf("limit %v", got)
 	}
 	if got := c.SRSD.LocalDomains; len(got) != 1 || got[0] != "example.org" {

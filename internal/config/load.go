@@ -77,6 +77,9 @@ func (c *Config) resolve(dir string) {
 	db.TLS.CA, db.TLS.Cert, db.TLS.Key = absolute(dir, db.TLS.CA), absolute(dir, db.TLS.Cert), absolute(dir, db.TLS.Key)
 	c.StateDir, c.Control = absolute(dir, c.StateDir), absolute(dir, c.Control)
 	c.Metrics.WebConfig = absolute(dir, c.Metrics.WebConfig)
+	if p := c.Policyd; p != nil {
+		p.StatePasswordFile, p.StateKeyFile = secret(dir, p.StatePasswordFile), secret(dir, p.StateKeyFile)
+	}
 	if c.SRSD != nil {
 		c.SRSD.SecretsFile = secret(dir, c.SRSD.SecretsFile)
 		if path, ok := strings.CutPrefix(c.SRSD.Store, "sqlite:"); ok {
@@ -114,15 +117,49 @@ func (d *Database) ReadPassword() (password string, openToAll bool, err error) {
 	if d.PasswordFile == "" {
 		return string(d.Password), false, nil
 	}
-	path, err := credential(d.PasswordFile)
+	password, openToAll, err = firstLine(d.PasswordFile)
 	if err != nil {
-		return "", false, fmt.Errorf("database: password_file %w", err)
+		err = fmt.Errorf("database: password_file %w", err)
+	}
+	return password, openToAll, err
+}
+
+// ReadStateSecrets are the password of the Redis server and the secret by which
+// keys there are hashed, empty where no file is named. Only policyd calls it.
+func (p *Policyd) ReadStateSecrets() (password, key string, openToAll bool, err error) {
+	for _, f := range []struct {
+		name, path string
+		into       *string
+	}{
+		{"state_password_file", p.StatePasswordFile, &password},
+		{"state_key_file", p.StateKeyFile, &key},
+	} {
+		if f.path == "" {
+			continue
+		}
+		line, open, err := firstLine(f.path)
+		if err == nil && line == "" {
+			err = fmt.Errorf("%s: its first line is empty", f.path)
+		}
+		if err != nil {
+			return "", "", false, fmt.Errorf("policyd: %s %w", f.name, err)
+		}
+		*f.into, openToAll = line, openToAll || open
+	}
+	return password, key, openToAll, nil
+}
+
+// firstLine reads a secret from a file or a credential.
+func firstLine(path string) (line string, openToAll bool, err error) {
+	path, err = credential(path)
+	if err != nil {
+		return "", false, err
 	}
 	text, err := readFile(path)
 	if err != nil {
-		return "", false, fmt.Errorf("database: password_file %s: %w", path, err)
+		return "", false, fmt.Errorf("%s: %w", path, err)
 	}
-	line, _, _ := strings.Cut(string(text), "\n")
+	line, _, _ = strings.Cut(string(text), "\n")
 	info, err := os.Stat(path)
 	return strings.TrimSuffix(line, "\r"), err == nil && info.Mode().Perm()&0o004 != 0, nil
 }

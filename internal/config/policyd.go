@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -13,15 +12,21 @@ import (
 // Policyd is the policy delegation daemon.
 type Policyd struct {
 	Listen     []Listener          `yaml:"listen"`
-	State      string              `yaml:"state"`  // memory or redis://HOST:PORT/DB
 	Checks     []string            `yaml:"checks"` // the chain of a request without a known policy_context
 	Chains     map[string][]string `yaml:"chains"` // by policy_context
 	SRSInbound string              `yaml:"srs_inbound"`
 	RateLimits []RateLimit         `yaml:"rate_limits"`
 	SRS        Check               `yaml:"srs"`
-	Bans       Check               `yaml:"bans"`
-	Greylist   Check               `yaml:"greylist"`
-	SPF        Check               `yaml:"spf"`
+	Bans       Bans                `yaml:"bans"`
+	Greylist   Greylist            `yaml:"greylist"`
+	SPF        SPF                 `yaml:"spf"`
+
+	State             string   `yaml:"state"`               // memory or redis://HOST:PORT/DB
+	StatePasswordFile string   `yaml:"state_password_file"` // of the Redis server
+	StateKeyFile      string   `yaml:"state_key_file"`      // the secret by which keys in Redis are hashed
+	StateKeys         int      `yaml:"state_keys"`          // counters, and greylist rows, held in memory
+	LameDuck          Duration `yaml:"lame_duck"`           // how long a stop waits for Postfix to leave by itself
+	Resolver          string   `yaml:"resolver"`            // HOST:PORT of a DNS server; empty: that of the system
 }
 
 // Check is what every check can be told.
@@ -30,18 +35,98 @@ type Check struct {
 	Fail      string     `yaml:"fail"` // open, closed
 	Listeners []Listener `yaml:"listeners"`
 	States    []string   `yaml:"states"` // protocol_state values of the policy protocol
-	Clients   []string   `yaml:"clients"`
-	Logins    []string   `yaml:"logins"`
+	Contexts  []string   `yaml:"contexts"`
+	Clients   []string   `yaml:"clients"` // addresses and networks; ! takes one out
+	Logins    []string   `yaml:"logins"`  // names, @domains, inbound, submission; ! takes one out
+}
+
+// Bans says which kinds of ban (domain, email, ip, name) act on what. A place
+// that is not named has all that make sense there.
+type Bans struct {
+	Check       `yaml:",inline"`
+	Sender      []string `yaml:"sender"`
+	Recipient   []string `yaml:"recipient"`
+	Destination []string `yaml:"destination"` // where the recipient's alias leads
+	Client      []string `yaml:"client"`
+	Helo        []string `yaml:"helo"`
+	MX          string   `yaml:"mx"` // off, names, addresses: also the hosts behind a destination
+}
+
+// Greylist is the greylisting check. What is zero has its default.
+type Greylist struct {
+	Check       `yaml:",inline"`
+	Delay       Duration `yaml:"delay"`
+	RetryWindow Duration `yaml:"retry_window"`
+	Lifetime    Duration `yaml:"lifetime"`
+	AutoPass    int      `yaml:"auto_pass"` // passes after which a network is not asked any more; -1: never
+	IPv4Prefix  int      `yaml:"ipv4_prefix"`
+	IPv6Prefix  int      `yaml:"ipv6_prefix"`
+	Pools       []string `yaml:"pools"` // domains of client names that are one sender
+	SkipClients []string `yaml:"skip_clients"`
+	SkipSenders []string `yaml:"skip_senders"`
+	Recipients  string   `yaml:"recipients"` // map: yes or no by recipient or @domain
+}
+
+// SPF is the SPF check. What is zero has its default.
+type SPF struct {
+	Check       `yaml:",inline"`
+	Results     map[string]string `yaml:"results"` // pass, fail, softfail, …: reject, defer, prepend, pass
+	Header      *bool             `yaml:"header"`  // Received-SPF
+	Timeout     Duration          `yaml:"timeout"`
+	SkipClients []string          `yaml:"skip_clients"`
+	SkipSenders []string          `yaml:"skip_senders"`
 }
 
 // RateLimit is one rule.
 type RateLimit struct {
-	Name   string `yaml:"name"`
-	Key    string `yaml:"key"`
-	Count  string `yaml:"count"` // messages, recipients, bytes
-	Limit  Rate   `yaml:"limit"`
-	Action string `yaml:"action"` // defer, reject, hold, prepend, discard
-	Check  `yaml:",inline"`
+	Name       string   `yaml:"name"`
+	Key        Words    `yaml:"key"`   // an attribute, or a pair
+	Count      string   `yaml:"count"` // messages, recipients, bytes
+	Limit      Rates    `yaml:"limit"`
+	Limits     string   `yaml:"limits"` // map: limits by key or @domain
+	Action     string   `yaml:"action"` // defer, reject, hold, prepend, discard
+	Text       string   `yaml:"text"`
+	Exempt     []string `yaml:"exempt"`
+	IPv4Prefix int      `yaml:"ipv4_prefix"`
+	IPv6Prefix int      `yaml:"ipv6_prefix"`
+	Recipients string   `yaml:"recipients"` // any, known, unknown
+	Check      `yaml:",inline"`
+}
+
+// Words is one word or a list of them.
+type Words []string
+
+// UnmarshalYAML reads a scalar or a sequence node.
+func (w *Words) UnmarshalYAML(node ast.Node) error {
+	*w = nil
+	for _, item := range items(node) {
+		*w = append(*w, scalar(item))
+	}
+	return nil
+}
+
+// Rates is one limit or several windows.
+type Rates []Rate
+
+// UnmarshalYAML reads a scalar or a sequence node.
+func (r *Rates) UnmarshalYAML(node ast.Node) error {
+	*r = nil
+	for _, item := range items(node) {
+		var one Rate
+		if err := one.UnmarshalYAML(item); err != nil {
+			return err
+		}
+		*r = append(*r, one)
+	}
+	return nil
+}
+
+// items are the nodes of a list, or the node that is none.
+func items(node ast.Node) []ast.Node {
+	if list, ok := node.(*ast.SequenceNode); ok {
+		return list.Values
+	}
+	return []ast.Node{node}
 }
 
 // Rate is so many in so long: 60/1m.
@@ -62,68 +147,3 @@ func (r *Rate) UnmarshalYAML(node ast.Node) error {
 	return nil
 }
 
-// The checks and words that the policyd block knows.
-var (
-	checkNames  = []string{"srs", "bans", "rate_limits", "greylist", "spf"}
-	checkModes  = []string{"enforce", "shadow", "off"}
-	checkFails  = []string{"open", "closed"}
-	rateCounts  = []string{"messages", "recipients", "bytes"}
-	rateActions = []string{"defer", "reject", "hold", "prepend", "discard"}
-	srsInbounds = []string{"own", "any", "off"}
-)
-
-// policyd checks the words of the block.
-func (v *validator) policyd(p *Policyd) {
-	v.listeners("$.policyd.listen", p.Listen)
-	if p.State != "" && p.State != "memory" && !isRedisURL(p.State) {
-		v.fail("$.policyd.state", "%q is no state: write memory or redis://HOST:PORT/DB", p.State)
-	}
-	v.word("$.policyd.srs_inbound", "srs_inbound", p.SRSInbound, srsInbounds)
-	v.chain("$.policyd.checks", p.Checks)
-	for name, chain := range p.Chains {
-		v.chain("$.policyd.chains."+name, chain)
-	}
-	names := map[string]bool{}
-	for i, limit := range p.RateLimits {
-		v.rateLimit(fmt.Sprintf("$.policyd.rate_limits[%d]", i), limit, names)
-	}
-	for name, check := range map[string]Check{"srs": p.SRS, "bans": p.Bans, "greylist": p.Greylist, "spf": p.SPF} {
-		v.check("$.policyd."+name, check)
-	}
-}
-
-func (v *validator) chain(path string, checks []string) {
-	for i, name := range checks {
-		v.word(fmt.Sprintf("%s[%d]", path, i), "check", name, checkNames)
-	}
-}
-
-func (v *validator) check(path string, c Check) {
-	v.word(path+".mode", "mode", c.Mode, checkModes)
-	v.word(path+".fail", "fail", c.Fail, checkFails)
-}
-
-func (v *validator) rateLimit(path string, l RateLimit, names map[string]bool) {
-	v.check(path, l.Check)
-	v.word(path+".count", "count", l.Count, rateCounts)
-	v.word(path+".action", "action", l.Action, rateActions)
-	switch {
-	case l.Name == "":
-		v.fail(path, "a rate limit needs a name: it stands in logs and metrics")
-	case names[l.Name]:
-		v.fail(path+".name", "a second rate limit named %q: counters are kept by name, so choose another", l.Name)
-	}
-	names[l.Name] = true
-	if l.Key == "" {
-		v.fail(path, "rate limit %q needs a key: the attribute that it counts by, such as client_address", l.Name)
-	}
-	if l.Limit.N == 0 {
-		v.fail(path, "rate limit %q needs a limit: NUMBER/DURATION, as in 60/1m", l.Name)
-	}
-}
-
-// isRedisURL accepts the URLs of a Redis server, with TLS and Sentinel.
-func isRedisURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Host != "" && (u.Scheme == "redis" || u.Scheme == "rediss" || u.Scheme == "redis+sentinel")
-}

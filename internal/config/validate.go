@@ -58,7 +58,7 @@ func (v *validator) config(c *Config) {
 		v.srsd(c.SRSD)
 	}
 	if c.Policyd != nil {
-		v.policyd(c.Policyd)
+		v.policyd(c)
 	}
 	if c.Metrics.Listen.At != "" && c.Metrics.Listen.At != Off {
 		v.listener("$.metrics.listen", c.Metrics.Listen)
