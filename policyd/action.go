@@ -11,6 +11,10 @@ import (
 // section 4.5.3.1.5), of which Postfix's own words take up to a hundred.
 const maxText = 300
 
+// maxHeader bounds a header that is put before the message, in bytes: a line
+// has 998 octets (RFC 5322, section 2.1.1).
+const maxHeader = 900
+
 // Action is what smtpd(8) is told to do (access(5)). The zero value is DUNNO:
 // the next restriction decides. There is no way to make an OK, which would
 // skip every restriction after this one.
@@ -41,8 +45,9 @@ func Hold(text string) Action { return Action{"HOLD", Printable(text), "hold"} }
 // Discard takes the message and throws it away.
 func Discard(text string) Action { return Action{"DISCARD", Printable(text), "discard"} }
 
-// Prepend puts a header before the message. Not at END-OF-MESSAGE.
-func Prepend(header string) Action { return Action{"PREPEND", Printable(header), "prepend"} }
+// Prepend puts a header, of at most 900 bytes, before the message. Not at
+// END-OF-MESSAGE.
+func Prepend(header string) Action { return Action{"PREPEND", printable(header, maxHeader), "prepend"} }
 
 // IsDunno reports that nothing was decided.
 func (a Action) IsDunno() bool { return a.verb == "" }
@@ -85,7 +90,10 @@ func (a Action) withID(id string) Action {
 
 // Printable makes a text fit for an SMTP reply: one line of printable ASCII
 // (RFC 5321, section 4.2), bounded.
-func Printable(text string) string {
+func Printable(text string) string { return printable(text, maxText) }
+
+// printable bounds what is printed to so many bytes.
+func printable(text string, limit int) string {
 	clean := strings.Map(func(r rune) rune {
 		switch {
 		case r < ' ' || r == 0x7f:
@@ -94,6 +102,6 @@ func Printable(text string) string {
 			return '?'
 		}
 		return r
-	}, text[:min(len(text), 4*maxText)])
-	return strings.TrimSpace(clean[:min(len(clean), maxText)])
+	}, text[:min(len(text), 4*limit)])
+	return strings.TrimSpace(clean[:min(len(clean), limit)])
 }

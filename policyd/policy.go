@@ -63,18 +63,11 @@ func (p *Policy) Judge(ctx context.Context, q *Request) (Decision, error) {
 	if p.Metrics != nil && q.Context != "" && !p.Known(q.Context) {
 		p.Metrics.unknownContext.Inc()
 	}
-	chain := p.chain(q.Context)
-	for i := range chain {
-		if over, err := j.ask(ctx, &chain[i]); over || err != nil {
-			return j.decision, err
-		}
+	err := j.walk(ctx, p.chain(q.Context))
+	if err == nil && j.answered != nil && !q.Peek {
+		j.answered()
 	}
-	for _, due := range j.due {
-		if over, err := j.charge(ctx, due.link, due.charger); over || err != nil {
-			return j.decision, err
-		}
-	}
-	return j.decision, nil
+	return j.decision, err
 }
 
 // judgement is one walk along a chain.
@@ -82,6 +75,7 @@ type judgement struct {
 	policy   *Policy
 	q        *Request
 	decision Decision
+	answered func() // of the verdict that is the decision
 	due      []due
 	room     [4]due // of due, for the usual chain
 }
@@ -89,6 +83,21 @@ type judgement struct {
 type due struct {
 	link    *Link
 	charger Charger
+}
+
+// walk asks the chain, and then charges.
+func (j *judgement) walk(ctx context.Context, chain []Link) error {
+	for i := range chain {
+		if over, err := j.ask(ctx, &chain[i]); over || err != nil {
+			return err
+		}
+	}
+	for _, due := range j.due {
+		if over, err := j.charge(ctx, due.link, due.charger); over || err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ask reports whether the decision is made.
@@ -139,6 +148,7 @@ func (j *judgement) decide(l *Link, v Verdict) (over bool) {
 		return false
 	}
 	d.Action, d.Check, d.Rule, d.Reason = v.Action, l.Name, v.Rule, v.Reason
+	j.answered = v.Answered
 	return !v.Action.GoesOn()
 }
 

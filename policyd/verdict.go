@@ -24,6 +24,11 @@ type Verdict struct {
 	// Charge is asked in the end; nil costs nothing.
 	Charge Charger
 
+	// Answered, unless nil, is called when Action has become the answer to
+	// Postfix: not where another check refuses, in shadow, or for Peek. A check
+	// that does something once per message learns there that it is done.
+	Answered func()
+
 	// Shadow are verdicts that are counted and logged and do not act: of rules
 	// in shadow mode.
 	Shadow []Verdict
