@@ -21,7 +21,7 @@ type Policyd struct {
 	Greylist   Greylist            `yaml:"greylist"`
 	SPF        SPF                 `yaml:"spf"`
 
-	State             string   `yaml:"state"`               // memory or redis://HOST:PORT/DB
+	State             string   `yaml:"state"`               // memory or a location of internal/redisserver
 	StatePasswordFile string   `yaml:"state_password_file"` // of the Redis server
 	StateKeyFile      string   `yaml:"state_key_file"`      // the secret by which keys in Redis are hashed
 	StateKeys         int      `yaml:"state_keys"`          // counters, and greylist rows, held in memory
@@ -146,4 +146,3 @@ func (r *Rate) UnmarshalYAML(node ast.Node) error {
 	*r = Rate{n, per}
 	return nil
 }
-

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"postern/internal/redisserver"
 	"postern/policyd"
 )
 
@@ -53,10 +53,13 @@ func (v *validator) policyd(c *Config) {
 	}
 }
 
-// state checks where counters are kept.
+// state checks where counters are kept. No complaint repeats the location,
+// which may hold a password.
 func (v *validator) state(p *Policyd) {
-	if p.State != "" && p.State != "memory" && !isRedisURL(p.State) {
-		v.fail("$.policyd.state", "%q is no state: write memory or redis://HOST:PORT/DB", p.State)
+	if p.State != "" && p.State != "memory" {
+		if _, err := redisserver.Parse(p.State); err != nil {
+			v.fail("$.policyd.state", "neither memory nor a Redis server: %v", err)
+		}
 	}
 	if p.StateKeys < 0 {
 		v.fail("$.policyd.state_keys", "%d counters: at least one is needed; a million is the default", p.StateKeys)
@@ -174,10 +177,4 @@ func (v *validator) spf(p *Policyd) {
 		v.word(path+".results."+result, "SPF result", result, spfResults)
 		v.word(path+".results."+result, "action", action, spfActions)
 	}
-}
-
-// isRedisURL accepts the URLs of a Redis server, with TLS and Sentinel.
-func isRedisURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Host != "" && (u.Scheme == "redis" || u.Scheme == "rediss" || u.Scheme == "redis+sentinel")
 }

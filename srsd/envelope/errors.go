@@ -1,17 +1,15 @@
 package envelope
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strings"
-	"syscall"
 
 	"github.com/redis/go-redis/v9"
 	"modernc.org/sqlite"
+
+	"postern/internal/redisserver"
 )
 
 // ErrFull says that the store holds as many senders as it may.
@@ -38,14 +36,10 @@ func (e *Error) Unwrap() error { return e.err }
 // cause is the heart of err, in at most 200 bytes.
 func cause(err error) string {
 	var (
-		full    fullError
-		locked  lockedError
-		gone    goneError
-		file    *sqlite.Error
-		server  redis.Error
-		dns     *net.DNSError
-		errno   syscall.Errno
-		network net.Error
+		full   fullError
+		locked lockedError
+		gone   goneError
+		file   *sqlite.Error
 	)
 	switch {
 	case errors.As(err, &full):
@@ -56,24 +50,16 @@ func cause(err error) string {
 		return gone.Error()
 	case errors.As(err, &file):
 		return fileCause(file)
-	case errors.As(err, &server):
-		return serverCause(server.Error())
-	case errors.Is(err, context.Canceled):
-		return "given up by the asker"
-	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
-		return "all connections to the server are busy"
-	case errors.As(err, &dns):
-		return bounded("no address of " + dns.Name + ": " + dns.Err)
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return "no answer in time"
-	case errors.As(err, &errno):
-		return errno.Error()
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
-		return "connection lost"
 	case errors.Is(err, sql.ErrConnDone), errors.Is(err, redis.ErrClosed), strings.Contains(err.Error(), "database is closed"):
 		return "the store is closed"
 	}
-	return bounded(err.Error())
+	switch redisserver.Refusal(err) {
+	case "NOPERM":
+		return "the user may not do that: he needs GET and SETEX on keys PostSRSd/*, SELECT, DBSIZE and INFO (NOPERM)"
+	case "WRONGTYPE":
+		return "the key holds something else than a text (WRONGTYPE)"
+	}
+	return redisserver.Cause(err)
 }
 
 // bounded makes text fit for a line of a log.

@@ -3,6 +3,8 @@ package envelope
 import (
 	"strings"
 	"testing"
+
+	"postern/internal/redisserver"
 )
 
 func TestLocation(t *testing.T) {
@@ -24,6 +26,7 @@ func TestLocation(t *testing.T) {
 		{"rediss://user:s3cr3t@db.example/2", "rediss://db.example:6379/2"},
 		{"redis+sentinel://s1.example/mymaster", "redis+sentinel://s1.example:26379/mymaster/0"},
 		{"redis+sentinel://:s3cr3t@s1,s2:1,[::1]/mymaster/4", "redis+sentinel://s1:26379,s2:1,[::1]:26379/mymaster/4"},
+		{"redis+cluster://:s3cr3t@c1,c2:1", "redis+cluster://c1:6379,c2:1"},
 	} {
 		t.Run(test.at, func(t *testing.T) {
 			l, err := parse(test.at)
@@ -34,22 +37,6 @@ func TestLocation(t *testing.T) {
 				t.Error(err)
 			}
 		})
-	}
-}
-
-func TestLogin(t *testing.T) {
-	for _, test := range []struct{ at, user, password string }{
-		{"redis://h", "", ""},
-		{"redis://u@h", "u", ""},
-		{"redis://:p@h", "", "p"},
-		{"redis://u:p:q@h", "u", "p:q"},
-		{"redis://u:p%40%2F%3a@h", "u", "p@/:"},
-		{"redis://u:p@q@h", "u", "p@q"},
-	} {
-		l, err := parse(test.at)
-		if err != nil || l.user != test.user || l.password != test.password || l.servers[0] != "h:6379" {
-			t.Errorf("%s: %+v, %v", test.at, l, err)
-		}
 	}
 }
 
@@ -116,7 +103,7 @@ func FuzzLocation(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if (l.path == "") == (len(l.servers) == 0) {
+		if (l.path == "") != redisserver.Is(l.String()) {
 			t.Fatalf("%q: %+v", at, l)
 		}
 		again, err := parse(l.String())

@@ -3,13 +3,12 @@ package envelope
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"postern/internal/redisserver"
 )
 
 // keyPrefix is PostSRSd's.
@@ -17,36 +16,19 @@ const keyPrefix = "PostSRSd/"
 
 // server is a Redis server with senders.
 type server struct {
-	client  *redis.Client
+	client  redis.UniversalClient
 	options Options
 	entries *atomic.Int64
 	warned  atomic.Bool // of eviction
 }
 
-// openServer connects nothing yet.
-func openServer(l location, o Options, entries *atomic.Int64) *server {
-	d := dialer{location: l, timeout: o.Timeout}
-	return &server{options: o, entries: entries, client: redis.NewClient(clientOptions(l, o.Timeout, d.dial))}
-}
-
 // poolSize is how many commands run at once.
 const poolSize = 8
 
-// clientOptions are those of a small pool. RESP2 is all that few commands need.
-func clientOptions(l location, timeout time.Duration, dial func(context.Context, string, string) (net.Conn, error)) *redis.Options {
-	o := &redis.Options{
-		Network: l.network, Addr: l.servers[0], Dialer: dial,
-		Username: l.user, Password: l.password, DB: l.database, Protocol: 2,
-		PoolSize: poolSize, MaxActiveConns: poolSize, PoolTimeout: timeout, PipelinePoolSize: -1, ConnMaxIdleTime: 5 * time.Minute,
-		MaxRetries: 1, MinRetryBackoff: 10 * time.Millisecond, MaxRetryBackoff: 10 * time.Millisecond,
-		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, ContextTimeoutEnabled: true,
-		DisableIdentity:          true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	}
-	if l.master != "" {
-		o.MaxRetries = poolSize // every connection may lead to a master that was demoted
-	}
-	return o
+// openServer connects nothing yet. A repeated command does no harm.
+func openServer(l redisserver.Location, o Options, entries *atomic.Int64) *server {
+	client := l.Client(redisserver.Options{Timeout: o.Timeout, PoolSize: poolSize, Retries: 1})
+	return &server{options: o, entries: entries, client: client}
 }
 
 func (s *server) get(ctx context.Context, key string) (string, bool, error) {

@@ -115,6 +115,7 @@ type Store struct {
 //	sqlite:PATH                                                            a file; made if missing, its folder is not
 //	redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]                         a server; rediss:// with TLS
 //	redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST…]/MASTER[/DATABASE] the master that these Sentinels name
+//	redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST…]                    a Cluster
 //	redis:HOST:PORT, redis:/PATH/TO/SOCKET                                 as PostSRSd writes it
 //
 // It fails if only a human can help: a malformed location, no folder for the
@@ -134,7 +135,7 @@ func Open(ctx context.Context, at string, o Options) (*Store, error) {
 		}
 		s.rows, s.upkeep = f, f
 	} else {
-		r := openServer(l, s.options, s.entries)
+		r := openServer(l.server, s.options, s.entries)
 		s.rows, s.upkeep = r, r
 	}
 	o.Metrics.add(s)

@@ -1,4 +1,4 @@
-package envelope
+package redisserver
 
 import (
 	"context"
@@ -13,8 +13,9 @@ import (
 
 // dialer makes connections for the client's pool.
 type dialer struct {
-	location location
+	location Location
 	timeout  time.Duration
+	tls      *tls.Config
 }
 
 // dial never fails: what it could not reach is a connection that says so when
@@ -37,8 +38,8 @@ func (d dialer) connect(ctx context.Context, network, server string) (net.Conn, 
 		server = master
 	}
 	plain := net.Dialer{Timeout: d.timeout, KeepAlive: time.Minute}
-	if d.location.tls != nil {
-		return (&tls.Dialer{NetDialer: &plain, Config: d.location.tls}).DialContext(ctx, network, server)
+	if d.tls != nil {
+		return (&tls.Dialer{NetDialer: &plain, Config: d.tls}).DialContext(ctx, network, server)
 	}
 	return plain.DialContext(ctx, network, server)
 }
@@ -53,7 +54,7 @@ func (d dialer) askSentinels(ctx context.Context) (string, error) {
 		if err == nil {
 			return master, nil
 		}
-		errs = append(errs, fmt.Errorf("sentinel %s: %s", sentinel, cause(err)))
+		errs = append(errs, fmt.Errorf("sentinel %s: %s", sentinel, Cause(err)))
 	}
 	return "", errors.Join(errs...)
 }
@@ -61,8 +62,8 @@ func (d dialer) askSentinels(ctx context.Context) (string, error) {
 func (d dialer) askSentinel(ctx context.Context, sentinel string, limit time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	l := location{network: "tcp", servers: []string{sentinel}}
-	client := redis.NewSentinelClient(clientOptions(l, limit, dialer{location: l, timeout: limit}.dial))
+	l := Location{network: "tcp", servers: []string{sentinel}}
+	client := redis.NewSentinelClient(l.clientOptions(Options{Timeout: limit, Retries: 1}.withDefaults(), dialer{location: l, timeout: limit}))
 	defer client.Close()
 	answer, err := client.GetMasterAddrByName(ctx, d.location.master).Result()
 	if errors.Is(err, redis.Nil) {
