@@ -2,36 +2,12 @@ package policyd
 
 import (
 	"bufio"
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
+	"math"
 	"net/netip"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 )
-
-// ErrMalformed marks what is no policy request. The connection ends without a
-// reply.
-var ErrMalformed = errors.New("malformed policy request")
-
-// Limits bound a request. A field that is zero has its default.
-type Limits struct {
-	// Line is the longest attribute with its LF, in bytes. An SMTP command,
-	// and so a sender, recipient or HELO name, is bounded by line_length_limit
-	// (2,048); values of certificates are encoded.
-	Line int
-
-	// Request is the longest request, in bytes.
-	Request int
-
-	// Attributes is their greatest number. Postfix 3.12 sends 32.
-	Attributes int
-}
-
-// DefaultLimits returns what a field of Limits that is zero stands for.
-func DefaultLimits() Limits { return Limits{Line: 16 << 10, Request: 128 << 10, Attributes: 256} }
 
 var requests = sync.Pool{New: func() any { return new(Request) }}
 
@@ -39,66 +15,55 @@ func newRequest() *Request { return requests.Get().(*Request) }
 
 func (q *Request) release() {
 	clear(q.Attributes)
-	*q = Request{Attributes: q.Attributes[:0]}
+	*q = Request{Attributes: q.Attributes[:0], marks: q.marks[:0]}
 	requests.Put(q)
 }
 
 // read takes one request from r.
 func (q *Request) read(r *bufio.Reader, l Limits) error {
-	var text bytes.Buffer
-	for {
-		line, err := r.ReadSlice('\n')
-		text.Write(line)
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if err == io.EOF && text.Len() > 0 {
-			return io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return err
-		}
-		if len(line) == 1 {
-			break
-		}
+	s := scan{limits: l.filled(), marks: q.marks[:0]}
+	text, err := s.text(r)
+	q.marks = s.marks
+	if err != nil {
+		return err
 	}
-	return q.parse(text.String())
+	q.fill(text)
+	return q.isPolicy()
 }
 
-// Parse reads a request from text: attributes, one a line.
-func Parse(text string) (*Request, error) {
-	q := new(Request)
-	return q, q.parse(text)
-}
+// requestType is the value of the attribute request, which is required
+// (SMTPD_POLICY_README).
+const requestType = "smtpd_access_policy"
 
-func (q *Request) parse(text string) error {
-	for line := range strings.Lines(text) {
-		line = strings.TrimSuffix(line, "\n")
-		if line == "" {
-			continue
-		}
-		name, value, ok := strings.Cut(line, "=")
-		if !ok {
-			return fmt.Errorf("%w: %.64q has no =", ErrMalformed, line)
-		}
-		q.set(name, value)
+func (q *Request) isPolicy() error {
+	if kind, sent := q.find("request"); !sent {
+		return malformed("no attribute request=%s", requestType)
+	} else if kind != requestType {
+		return malformed("request=%.64q; only %s is answered here", kind, requestType)
 	}
 	return nil
 }
 
+// fill takes the attributes that are marked in text. Of those that are
+// repeated the first counts, so the last is taken first.
+func (q *Request) fill(text string) {
+	q.Attributes = slices.Grow(q.Attributes[:0], len(q.marks))[:len(q.marks)]
+	for i, m := range slices.Backward(q.marks) {
+		name, value := text[m.start:m.equals], text[m.equals+1:m.end]
+		q.Attributes[i] = Attribute{name, value}
+		q.set(name, value)
+	}
+}
+
 // set takes one attribute.
 func (q *Request) set(name, value string) {
-	q.Attributes = append(q.Attributes, Attribute{name, value})
 	switch name {
 	case "protocol_state":
 		q.State = value
 	case "policy_context":
 		q.Context = value
 	case "client_address":
-		q.ClientAddress = value
-		if a, err := netip.ParseAddr(value); err == nil {
-			q.Client = a.Unmap().WithZone("")
-		}
+		q.ClientAddress, q.Client = value, address(value)
 	case "client_name":
 		q.ClientName = value
 	case "helo_name":
@@ -120,18 +85,24 @@ func (q *Request) set(name, value string) {
 	}
 }
 
-// number is 0 for what is none.
-func number(s string) int64 {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
-		return 0
+// address is invalid for what is none, such as the "unknown" of XCLIENT.
+func address(s string) netip.Addr {
+	if s == "" || s == "unknown" {
+		return netip.Addr{} // spares making an error
 	}
-	return n
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap().WithZone("")
 }
 
-// writeReply frames an action: bare LF, for Postfix takes a CR for text and
-// waits for more.
-func writeReply(w *bufio.Writer, a Action) error {
-	_, err := w.WriteString("action=" + a.String() + "\n\n")
-	return err
+// number is 0 for what is none. Out of range it is so large that it fits no
+// limit and so small that sums of it are in range.
+func number(s string) int64 {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil && n != math.MaxUint64 {
+		return 0
+	}
+	return int64(min(n, 1<<50))
 }

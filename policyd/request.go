@@ -36,16 +36,23 @@ type Request struct {
 	Peek bool
 
 	notes *[]string // of --explain; nil on the way of mail
+	marks []mark    // of read, kept for the next request
 }
 
-// Get is the value of an attribute, "" if it was not sent.
+// Get is the value of an attribute, "" if it was not sent. Of one that was
+// sent twice it is the first value.
 func (q *Request) Get(name string) string {
+	value, _ := q.find(name)
+	return value
+}
+
+func (q *Request) find(name string) (value string, sent bool) {
 	for i := range q.Attributes {
 		if q.Attributes[i].Name == name {
-			return q.Attributes[i].Value
+			return q.Attributes[i].Value, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // Inbound reports mail from outside: nobody has logged in.
