@@ -57,3 +57,11 @@ func TestParseNetworks(t *testing.T) {
 		}
 	}
 }
+
+func mustAddr(t *testing.T, s string) netip.Addr {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
