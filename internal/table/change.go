@@ -48,9 +48,11 @@ func (t *Table) activate(content *snapshot, ticket uint64, at time.Time) (change
 func (t *Table) restore(content *snapshot, current time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.state.Load().loaded {
+	held := t.state.Load()
+	if held.loaded {
 		return
 	}
+	content.generation = max(content.generation, held.generation+1)
 	t.state.Store(content)
 	t.verify(current)
 }

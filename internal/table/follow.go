@@ -98,7 +98,7 @@ func (k *Keeper) feedFailed(ctx context.Context, err error) {
 	}
 	if k.feedWell() {
 		for _, w := range k.wards {
-			k.dueBy(w, k.options.Now().Add(jitter(k.options.Refresh)))
+			k.dueBy(w, k.options.Now().Add(jitter(k.refresh(w))))
 		}
 	}
 	k.feedAbsent, k.feedErr = none, err
@@ -135,7 +135,7 @@ func (k *Keeper) missed(w *ward) {
 func (k *Keeper) dueBy(w *ward, at time.Time) {
 	if w.guard.held == nil && at.Before(w.due) {
 		w.due = at
-		poke(k.wake)
+		poke(w.lane.wake)
 	}
 }
 

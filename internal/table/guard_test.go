@@ -46,6 +46,17 @@ func TestGuard(t *testing.T) {
 
 		{"bans may all go, the second time", true, 1000, []at{
 			{rows: 0, lost: 1000}, {after: confirm - 1, rows: 0, lost: 1000}, {after: confirm, rows: 0, lost: 1000, want: true}}},
+		{"a few bans at once", true, 12, []at{{rows: 2, lost: 10, sum: 1, want: true}}},
+		{"not eleven", true, 12, []at{{rows: 1, lost: 11, sum: 1}}},
+		{"not the last ban", true, 1, []at{{rows: 0, lost: 1}, {after: confirm, rows: 0, lost: 1, want: true}}},
+		{"many bans, and a few new ones between the readings", true, 1000, []at{
+			{rows: 100, lost: 900, sum: 1}, {after: confirm, rows: 110, lost: 900, sum: 2, want: true}}},
+		{"a restore that goes on", true, 1000, []at{
+			{rows: 100, lost: 900, sum: 1}, {after: confirm, rows: 111, lost: 889, sum: 2}, {after: 2*confirm - 1, rows: 111, lost: 889, sum: 2}}},
+		{"a restore that begins", true, 1000, []at{
+			{rows: 0, lost: 1000}, {after: confirm, rows: 5, lost: 995, sum: 2}}},
+		{"a few bans, then none", true, 1000, []at{
+			{rows: 5, lost: 995, sum: 2}, {after: confirm, rows: 0, lost: 1000}}},
 
 		{"accepted", false, 100, []at{{rows: 0, lost: 100}, {rows: 0, lost: 100, accept: true, want: true}}},
 		{"accepted, and a little less by now", false, 100, []at{

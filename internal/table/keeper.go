@@ -17,7 +17,7 @@ import (
 
 // Options are the settings of a Keeper. Zero values mean the default.
 type Options struct {
-	Refresh      time.Duration // full reload where there is no change feed; 60 s
+	Refresh      time.Duration // full reload where there is no change feed; 60 s. See Policy.Refresh
 	FeedInterval time.Duration // between two reads of the feed; 1 s. With more, misses are asked of the database
 	Reconcile    time.Duration // full reload where there is a feed; 1 h
 	SaveInterval time.Duration // least time between two disk copies for the sake of single changes; 1 min
@@ -72,10 +72,9 @@ type Keeper struct {
 	options    Options
 	feed       Feed
 	wards      []*ward
+	lanes      []*lane // tables without and with a Refresh of their own
 	disk       disk
-	wake       chan struct{} // a table became due
 	save       chan struct{} // a table wants to be written
-	slot       chan struct{} // held by who loads: one load at a time
 	positioned chan struct{} // closed when the feed was read, or failed, once
 
 	mu         sync.Mutex // of what follows and of the wards
@@ -86,9 +85,21 @@ type Keeper struct {
 	loose      bool      // it has no position from before the last load
 }
 
+// lane is tables that are loaded one after the other.
+type lane struct {
+	wards []*ward
+	wake  chan struct{} // a table became due
+	slot  chan struct{} // held by who loads: one load at a time
+}
+
+func newLane() *lane {
+	return &lane{wake: make(chan struct{}, 1), slot: make(chan struct{}, 1)}
+}
+
 // ward is a table and what the keeper knows of it.
 type ward struct {
 	*Table
+	lane     *lane
 	guard    guard
 	due      time.Time // next load
 	fails    int       // loads that failed in a row
@@ -103,7 +114,8 @@ type ward struct {
 
 // NewKeeper makes the keeper of tables that live in one database. feed is nil
 // where the database has no change feed. The tables are loaded in the order
-// given, except that domain is the first.
+// given, except that domain is the first; those with a Refresh of their own
+// beside the others.
 func NewKeeper(options Options, feed Feed, tables ...*Table) *Keeper {
 	clock := options.Now
 	options = options.withDefaults()
@@ -111,11 +123,10 @@ func NewKeeper(options Options, feed Feed, tables ...*Table) *Keeper {
 		options:    options,
 		feed:       feed,
 		disk:       disk{dir: options.StateDir, identity: options.Identity, log: options.Log, create: os.CreateTemp},
-		wake:       make(chan struct{}, 1),
 		save:       make(chan struct{}, 1),
-		slot:       make(chan struct{}, 1),
 		positioned: make(chan struct{}),
 		loose:      feed != nil,
+		lanes:      []*lane{newLane(), newLane()},
 	}
 	for _, t := range tables {
 		t.clock = clock
@@ -127,6 +138,13 @@ func NewKeeper(options Options, feed Feed, tables ...*Table) *Keeper {
 		})
 	}
 	slices.SortStableFunc(k.wards, func(a, b *ward) int { return first(a) - first(b) })
+	for _, w := range k.wards {
+		w.lane = k.lanes[0]
+		if w.policy.Refresh > 0 {
+			w.lane = k.lanes[1]
+		}
+		w.lane.wards = append(w.lane.wards, w)
+	}
 	options.Metrics.watch(k)
 	return k
 }
@@ -164,7 +182,9 @@ func (k *Keeper) Run(ctx context.Context) {
 	k.Restore()
 	var loops sync.WaitGroup
 	loops.Go(func() { k.follow(ctx) })
-	loops.Go(func() { k.reload(ctx) })
+	for _, l := range k.lanes {
+		loops.Go(func() { k.reload(ctx, l) })
+	}
 	loops.Go(func() { k.saveLoop(ctx) })
 	loops.Wait()
 	k.saveAll(true)

@@ -17,32 +17,32 @@ const (
 	maxBackoff = 2 * time.Second
 )
 
-// reload loads each table when it is due.
-func (k *Keeper) reload(ctx context.Context) {
+// reload loads each table of l when it is due.
+func (k *Keeper) reload(ctx context.Context, l *lane) {
 	select {
 	case <-k.positioned:
 	case <-ctx.Done():
 		return
 	}
 	for ctx.Err() == nil {
-		w, wait := k.next()
+		w, wait := k.next(l)
 		if wait > 0 {
-			sleep(ctx, wait, k.wake)
+			sleep(ctx, wait, l.wake)
 			continue
 		}
 		_ = k.load(ctx, w) // it is logged, counted and tried again
 	}
 }
 
-// next returns the table that is due first and how long until then.
-func (k *Keeper) next() (*ward, time.Duration) {
+// next returns the table of l that is due first and how long until then.
+func (k *Keeper) next(l *lane) (*ward, time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.wards) == 0 {
+	if len(l.wards) == 0 {
 		return nil, time.Hour
 	}
-	next := k.wards[0]
-	for _, w := range k.wards {
+	next := l.wards[0]
+	for _, w := range l.wards {
 		if w.due.Before(next.due) {
 			next = w
 		}
@@ -54,8 +54,8 @@ func (k *Keeper) next() (*ward, time.Duration) {
 // it. A reload that is held back is no error.
 func (k *Keeper) load(ctx context.Context, w *ward) error {
 	select {
-	case k.slot <- struct{}{}:
-		defer func() { <-k.slot }()
+	case w.lane.slot <- struct{}{}:
+		defer func() { <-w.lane.slot }()
 	case <-ctx.Done():
 		return fmt.Errorf("table %s: load: %w", w.name, ctx.Err())
 	}
@@ -66,7 +66,7 @@ func (k *Keeper) load(ctx context.Context, w *ward) error {
 	took := k.options.Now().Sub(at)
 	switch {
 	case ctx.Err() != nil && err != nil: // told to stop: says nothing about the database
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, errTooLarge) && !w.policy.Whole:
 		err = nil
 		k.tooLarge(w)
 	case err != nil:
@@ -118,6 +118,9 @@ func (k *Keeper) room(w *ward) int64 {
 	if k.options.MaxMemory <= 0 {
 		return 0
 	}
+	if w.policy.Whole {
+		return k.options.MaxMemory
+	}
 	return max(k.options.MaxMemory-k.bytes(w), 1)
 }
 
@@ -125,8 +128,12 @@ func (k *Keeper) room(w *ward) int64 {
 func (k *Keeper) judge(w *ward, base *snapshot, r reading, at time.Time) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	before := w.guard.held
-	if w.guard.judge(r, base.rows, at) {
+	before, rows := w.guard.held, base.rows
+	if w.policy.Over != nil && r.lost > 0 {
+		over := base.over(r.content, at, w.policy.Over)
+		rows, r.lost = rows-over, max(r.lost-over, 0)
+	}
+	if w.guard.judge(r, rows, at) {
 		return true
 	}
 	w.fails, w.trouble = 0, nil
@@ -198,7 +205,7 @@ func (k *Keeper) tooLarge(w *ward) {
 func (k *Keeper) schedule(w *ward, ticket uint64, took time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	defer poke(k.wake) // the loop may be asleep until later than that
+	defer poke(w.lane.wake) // the loop may be asleep until later than that
 	now := k.options.Now()
 	w.loadEnd, w.loadTook = now, took
 	switch held := w.guard.held; {
@@ -212,8 +219,16 @@ func (k *Keeper) schedule(w *ward, ticket uint64, took time.Duration) {
 	case held == nil && (k.feedWell() || w.perKey.Load() != nil):
 		w.due = now.Add(jitter(k.options.Reconcile))
 	default:
-		w.due = now.Add(jitter(k.options.Refresh))
+		w.due = now.Add(jitter(k.refresh(w)))
 	}
+}
+
+// refresh is the time between two reloads of w where there is no feed.
+func (k *Keeper) refresh(w *ward) time.Duration {
+	if w.policy.Refresh > 0 {
+		return min(w.policy.Refresh, k.options.Refresh)
+	}
+	return k.options.Refresh
 }
 
 // rest is the pause between two reloads for the sake of many changes, after

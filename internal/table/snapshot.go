@@ -103,6 +103,17 @@ func (sh *shard) each(f func(key, value string) bool) bool {
 	return more
 }
 
+// over counts the rows of s that next does not hold and that are over.
+func (s *snapshot) over(next *snapshot, now time.Time, over func(value string, now time.Time) bool) (n int) {
+	s.each(func(key, value string) bool {
+		if over(value, now) && !slices.Contains(next.values(key), value) {
+			n++
+		}
+		return true
+	})
+	return n
+}
+
 // size is the memory of the snapshot in bytes; what an overlay takes is an
 // estimate.
 func (s *snapshot) size() int64 {

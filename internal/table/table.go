@@ -26,7 +26,20 @@
 // 64 KiB.
 //
 // Past Options.MaxMemory a table is not held but asked per key, through the
-// face that Options.PerKey puts in front of it.
+// face that Options.PerKey puts in front of it. One whose policy says Whole is
+// held all the same.
+//
+// # Reading all of it
+//
+// Who has to build something of all rows, such as a tree of networks, builds
+// it from [Table.Range] and again when [Table.Generation] has changed, which
+// costs nothing to ask.
+//
+// # How fresh
+//
+// With the feed a change is seen within a second. Without, tables are read
+// again each Options.Refresh, or more often where Policy.Refresh says so: those
+// small tables have a turn of their own and never wait for a large one.
 //
 // # What a miss is worth
 //
@@ -50,7 +63,10 @@
 //   - [Keeper.Accept], by hand;
 //   - for a loss of at most ten rows that leaves one, a second reading at
 //     least 30 s later that finds the same;
-//   - the same for any loss, where the policy says BelieveTwice.
+//   - where the policy says BelieveTwice: such a small loss passes at once,
+//     and any other with a second reading that finds almost the same.
+//
+// Rows that are over by themselves (Policy.Over) are no loss.
 //
 // Deletions that the feed reports are applied at once, unless they take more
 // than ten rows, or all of several, and more than that share within one
@@ -169,6 +185,24 @@ func (t *Table) Value(ctx context.Context, key string) (value string, found bool
 // Lookup is Value, so that a table with one row per key is a [lookup.Map].
 func (t *Table) Lookup(ctx context.Context, key string) (value string, found bool, err error) {
 	return t.Value(ctx, key)
+}
+
+// Generation changes whenever the content does, and is 0 while nothing is
+// held: before the first load without a disk copy, or past MaxMemory.
+func (t *Table) Generation() uint64 {
+	s := t.state.Load()
+	if !s.loaded {
+		return 0
+	}
+	return s.generation
+}
+
+// Range calls yield with every row held at this moment until it returns false;
+// rows of one key come one after the other. Who wants to know later whether
+// that is still all asks for the Generation before. The strings must be cloned
+// by who keeps them: they share memory with rows around them.
+func (t *Table) Range(yield func(key, value string) bool) {
+	t.state.Load().each(yield)
 }
 
 // serves reports whether what is held may be answered still.
