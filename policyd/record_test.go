@@ -12,7 +12,7 @@ func TestRecords(t *testing.T) {
 	at := time.Date(2026, 11, 21, 14, 0, 0, 123, time.UTC)
 	written := []Record{
 		{at, "DUNNO", []Attribute{{"request", "smtpd_access_policy"}, {"sender", "a=b@example.org"}, {"recipient", ""}}},
-		{at.Add(time.Hour), "554 5.7.1 no", []Attribute{{"protocol_state", "RCPT"}, {"new_in_4.0", "x"}}},
+		{at.Add(time.Hour), "554 5.7.1 no", []Attribute{{"request", "smtpd_access_policy"}, {"protocol_state", "RCPT"}, {"new_in_4.0", "x"}}},
 	}
 	var text strings.Builder
 	for _, r := range written {
@@ -29,7 +29,7 @@ func TestRecords(t *testing.T) {
 		t.Errorf("after the last: %v", err)
 	}
 	for _, bad := range []string{"sender=a\n\n", "recorded=today\nanswered=OK\n\n", "recorded=2026-11-21T14:00:00Z\n\n", "recorded=2026-11-21T14:00:00Z\nanswered=DUNNO\n"} {
-		if r, err := NewRecords(strings.NewReader(bad)).Next(); err == nil || err == io.EOF {
+		if r, err := NewRecords(strings.NewReader("request=smtpd_access_policy\n" + bad)).Next(); err == nil || err == io.EOF {
 			t.Errorf("%q was read as %+v", bad, r)
 		}
 	}
@@ -39,7 +39,7 @@ func TestRecords(t *testing.T) {
 // some and is told, and nobody waits for it.
 func TestRecorder(t *testing.T) {
 	var r Recorder
-	q := &Request{Attributes: []Attribute{{"sender", "a@example.org"}}}
+	q := &Request{Attributes: []Attribute{{"request", "smtpd_access_policy"}, {"sender", "a@example.org"}}}
 	d := &Decision{Action: Refuse(554, "5.7.1", "no"), ID: "ABC"}
 	r.Tap(q, d)
 	fast, stopFast := r.Listen()
@@ -113,7 +113,7 @@ func TestHide(t *testing.T) {
 }
 
 func FuzzRecords(f *testing.F) {
-	f.Add("recorded=2026-11-21T14:00:00Z\nanswered=DUNNO\nsender=a\n\n")
+	f.Add("request=smtpd_access_policy\nrecorded=2026-11-21T14:00:00Z\nanswered=DUNNO\nsender=a\n\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		records := NewRecords(strings.NewReader(text))
 		for {
