@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"postern/internal/daemon"
+	"postern/internal/duration"
 )
 
 // Duration is a length of time with a unit: 500ms, 60s, 1h30m, 1d, 2w.
@@ -28,49 +28,7 @@ func (d *Duration) UnmarshalYAML(node ast.Node) error {
 }
 
 // ParseDuration reads a duration with the units ms, s, m, h, d and w.
-func ParseDuration(s string) (time.Duration, error) {
-	bad := fmt.Errorf("%q is not a duration: write a number and a unit: ms, s, m, h, d (24h) or w (7d), as in 60s or 1h30m", s)
-	if s == "" || s[0] == '-' || s[0] == '+' {
-		return 0, bad
-	}
-	var total time.Duration
-	for rest := s; rest != ""; {
-		n := strings.IndexFunc(rest, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
-		if n <= 0 {
-			return 0, bad
-		}
-		end := n + 1
-		for end < len(rest) && (rest[end] < '0' || rest[end] > '9') {
-			end++
-		}
-		part, err := unitDuration(rest[:n], rest[n:end])
-		if err != nil || total+part < total {
-			return 0, bad
-		}
-		total += part
-		rest = rest[end:]
-	}
-	return total, nil
-}
-
-// unitDuration is number times unit.
-func unitDuration(number, unit string) (time.Duration, error) {
-	factor := time.Duration(1)
-	switch unit {
-	case "d":
-		unit, factor = "h", 24
-	case "w":
-		unit, factor = "h", 7*24
-	case "ms", "s", "m", "h":
-	default:
-		return 0, strconv.ErrSyntax
-	}
-	v, err := time.ParseDuration(number + unit)
-	if v > math.MaxInt64/factor {
-		return 0, strconv.ErrRange
-	}
-	return v * factor, err
-}
+func ParseDuration(s string) (time.Duration, error) { return duration.Parse(s) }
 
 // Size is a number of bytes: 512MiB.
 type Size int64

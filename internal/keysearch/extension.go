@@ -18,6 +18,18 @@ func (o *Options) extension(local string) int {
 	return at
 }
 
+// WithoutExtension is an unquoted address without its address extension.
+func (o *Options) WithoutExtension(address string) string {
+	domain := strings.LastIndexByte(address, '@')
+	if domain < 0 {
+		domain = len(address)
+	}
+	if at := o.extension(address[:domain]); at > 0 {
+		return address[:at] + address[domain:]
+	}
+	return address
+}
+
 // neverSplit names the local parts that Postfix keeps whole whatever the
 // delimiter is, and with a hyphen among the delimiters those of mailing lists.
 func (o *Options) neverSplit(local string) bool {
