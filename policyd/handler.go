@@ -47,6 +47,18 @@ func (h *Handler) ServeRequest(ctx context.Context, r *bufio.Reader, w *bufio.Wr
 		}
 		return fmt.Errorf("policy: no reply, so Postfix takes its default_action: %w", err)
 	}
+	if h.Tap != nil || !d.Action.IsDunno() || len(d.Shadows) > 0 {
+		d.ID = h.tell(ctx, q, d)
+	}
+	if h.Metrics != nil {
+		h.Metrics.observe(start, h.Metrics.answered)
+	}
+	return writeReply(w, d.Action.withID(d.ID))
+}
+
+// tell has log and tap know, and gives the id of the decision. On the way of a
+// DUNNO that nobody wants to see, the decision is never put on the heap.
+func (h *Handler) tell(ctx context.Context, q *Request, d Decision) (id string) {
 	if !d.Action.IsDunno() || len(d.Shadows) > 0 {
 		d.ID = newID()
 		h.log(ctx, q, &d)
@@ -54,10 +66,7 @@ func (h *Handler) ServeRequest(ctx context.Context, r *bufio.Reader, w *bufio.Wr
 	if h.Tap != nil {
 		h.Tap.Tap(q, &d)
 	}
-	if h.Metrics != nil {
-		h.Metrics.observe(start, h.Metrics.answered)
-	}
-	return writeReply(w, d.Action.withID(d.ID))
+	return d.ID
 }
 
 // log writes one line for what was decided, and one for each verdict in
