@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -117,6 +118,18 @@ func (s *Sockets) Unused() []string {
 		}
 	}
 	return list
+}
+
+// HandedOver reports whether Listen gave for spec a socket of the parent
+// process, which goes on listening when this process has ended.
+func (s *Sockets) HandedOver(spec ListenSpec) bool {
+	at, err := ParseAt(spec.At)
+	if err != nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.inherited, func(i *inherited) bool { return i.taken && i.matches(at) })
 }
 
 // take returns the listener that was handed over for at, or nil.

@@ -312,3 +312,32 @@ func BenchmarkVirtual(b *testing.B) {
 		}
 	}
 }
+
+func TestKnown(t *testing.T) {
+	walker := New(hostTables(), Options{Delimiter: "+"}).Walker()
+	for _, c := range []struct {
+		address       string
+		hosted, known bool
+	}{
+		{"info@fwd.test", true, true},
+		{"INFO+news@FWD.test", true, true},
+		{"anybody@b.test", true, true},
+		{"nobody@fwd.test", true, false},
+		{"self@fwd.test", true, false},
+		{"dead@fwd.test", true, false},
+		{"gone@old.test", false, false},
+		{"bob@dest.test", false, false},
+		{"postmaster", false, false},
+		{"", false, false},
+	} {
+		hosted, known, err := walker.Known(context.Background(), c.address)
+		if err != nil || hosted != c.hosted || known != c.known {
+			t.Errorf("%q: hosted %v, known %v (%v)", c.address, hosted, known, err)
+		}
+	}
+	tables := hostTables()
+	tables.Alias = rows{err: errors.New("down")}
+	if _, _, err := New(tables, Options{}).Walker().Known(context.Background(), "info@fwd.test"); err == nil {
+		t.Error("a table that is down is no trouble")
+	}
+}

@@ -39,6 +39,20 @@ func (w *Walker) Expand(ctx context.Context, address string) (Walk, error) {
 	return walk, err
 }
 
+// Known reports whether an address is at a hosted domain, and leads somewhere
+// there. Nothing is known of addresses elsewhere.
+func (w *Walker) Known(ctx context.Context, address string) (hosted, known bool, err error) {
+	_, domain, ok := split(lookup.Fold(address))
+	if !ok {
+		return false, false, nil
+	}
+	if hosted, err = w.Hosted(ctx, domain); !hosted || err != nil {
+		return false, false, err
+	}
+	walk, err := w.Expand(ctx, address)
+	return true, len(walk.Final) > 0, err
+}
+
 // follow adds what address leads to; path is how it was reached.
 func (w *Walker) follow(ctx context.Context, address string, path []string, walk *Walk) error {
 	folded := lookup.Fold(address)
