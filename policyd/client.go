@@ -148,7 +148,7 @@ func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 		case err == nil:
 			return line[:len(line)-1], nil
 		case err != bufio.ErrBufferFull:
-			return nil, midway(err, len(line))
+			return nil, err
 		}
 	}
 }

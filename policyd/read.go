@@ -2,9 +2,9 @@ package policyd
 
 import (
 	"bufio"
+	"bytes"
 	"math"
 	"net/netip"
-	"slices"
 	"strconv"
 	"sync"
 )
@@ -15,20 +15,48 @@ func newRequest() *Request { return requests.Get().(*Request) }
 
 func (q *Request) release() {
 	clear(q.Attributes)
-	*q = Request{Attributes: q.Attributes[:0], marks: q.marks[:0]}
+	*q = Request{Attributes: q.Attributes[:0]}
 	requests.Put(q)
 }
 
-// read takes one request from r.
+// read takes one request from r: io.EOF if there is none, io.ErrUnexpectedEOF
+// if it breaks off.
 func (q *Request) read(r *bufio.Reader, l Limits) error {
-	s := scan{limits: l.filled(), marks: q.marks[:0]}
-	text, err := s.text(r)
-	q.marks = s.marks
+	l = l.filled()
+	if _, err := r.Peek(1); err != nil {
+		return err
+	}
+	if text := arrived(r); text != nil {
+		end, err := q.parse(string(text), l)
+		if err != nil {
+			return err
+		}
+		_, _ = r.Discard(end) // as much is buffered
+		return q.isPolicy()
+	}
+	text, err := collect(r, l)
 	if err != nil {
 		return err
 	}
-	q.fill(text)
+	if _, err := q.parse(string(text), l); err != nil {
+		return err
+	}
 	return q.isPolicy()
+}
+
+// arrived gives what is in the buffer of r, if it has the end of a request.
+// Postfix sends a request in one piece and waits for the reply, so as a rule
+// that is where the buffer ends.
+func arrived(r *bufio.Reader) []byte {
+	b, _ := r.Peek(r.Buffered())
+	end := []byte("\n\n")
+	if bytes.HasSuffix(b, end) {
+		return b
+	}
+	if n := bytes.Index(b, end); n >= 0 {
+		return b[:n+len(end)]
+	}
+	return nil
 }
 
 // requestType is the value of the attribute request, which is required
@@ -36,28 +64,20 @@ func (q *Request) read(r *bufio.Reader, l Limits) error {
 const requestType = "smtpd_access_policy"
 
 func (q *Request) isPolicy() error {
-	if kind, sent := q.find("request"); !sent {
+	switch q.kind {
+	case requestType:
+		return nil
+	case "":
 		return malformed("no attribute request=%s", requestType)
-	} else if kind != requestType {
-		return malformed("request=%.64q; only %s is answered here", kind, requestType)
 	}
-	return nil
+	return malformed("request=%.64q; only %s is answered here", q.kind, requestType)
 }
 
-// fill takes the attributes that are marked in text. Of those that are
-// repeated the first counts, so the last is taken first.
-func (q *Request) fill(text string) {
-	q.Attributes = slices.Grow(q.Attributes[:0], len(q.marks))[:len(q.marks)]
-	for i, m := range slices.Backward(q.marks) {
-		name, value := text[m.start:m.equals], text[m.equals+1:m.end]
-		q.Attributes[i] = Attribute{name, value}
-		q.set(name, value)
-	}
-}
-
-// set takes one attribute.
+// set takes one attribute. Of one that is repeated the last counts.
 func (q *Request) set(name, value string) {
 	switch name {
+	case "request":
+		q.kind = value
 	case "protocol_state":
 		q.State = value
 	case "policy_context":

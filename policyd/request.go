@@ -35,24 +35,19 @@ type Request struct {
 	// remembered or learned from this request.
 	Peek bool
 
+	kind  string    // request: smtpd_access_policy
 	notes *[]string // of --explain; nil on the way of mail
-	marks []mark    // of read, kept for the next request
 }
 
 // Get is the value of an attribute, "" if it was not sent. Of one that was
-// sent twice it is the first value.
+// repeated it is the last value.
 func (q *Request) Get(name string) string {
-	value, _ := q.find(name)
-	return value
-}
-
-func (q *Request) find(name string) (value string, sent bool) {
-	for i := range q.Attributes {
+	for i := len(q.Attributes) - 1; i >= 0; i-- {
 		if q.Attributes[i].Name == name {
-			return q.Attributes[i].Value, true
+			return q.Attributes[i].Value
 		}
 	}
-	return "", false
+	return ""
 }
 
 // Inbound reports mail from outside: nobody has logged in.
