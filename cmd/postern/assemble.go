@@ -21,6 +21,7 @@ import (
 	"postern/internal/mysqltable"
 	"postern/internal/store"
 	"postern/internal/table"
+	"postern/policyd"
 	"postern/srsd"
 	"postern/srsd/envelope"
 	"postern/srsd/milter"
@@ -28,18 +29,22 @@ import (
 
 // works is what outlives a reload: counters, database pools and the cache.
 type works struct {
-	role      role
-	log       *slog.Logger
-	now       func() time.Time // of SRS
-	lookups   *lookup.Metrics
-	tables    *table.Metrics
-	srs       *srsd.Metrics
-	milter    *milter.Metrics
-	reg       prometheus.Registerer
-	envelopes *envelope.Metrics // nil until a store is opened
-	pools     *store.Pools
-	cache     *lookup.Cache
-	ring      atomic.Pointer[srsd.Ring] // of the assembly that answers
+	role    role
+	log     *slog.Logger
+	now     func() time.Time // of SRS
+	lookups *lookup.Metrics
+	tables  *table.Metrics
+	srs     *srsd.Metrics
+	policyMetrics
+	recorder    policyd.Recorder
+	policyState string           // commands: the folder of the daemon's state_dir, to be read only
+	policyNow   func() time.Time // of everything in policyd
+	milter      *milter.Metrics
+	reg         prometheus.Registerer
+	envelopes   *envelope.Metrics // nil until a store is opened
+	pools       *store.Pools
+	cache       *lookup.Cache
+	ring        atomic.Pointer[srsd.Ring] // of the assembly that answers
 }
 
 // newWorks registers every metric of what a process of that role makes.
@@ -48,10 +53,13 @@ func newWorks(r role, c *config.Config, reg prometheus.Registerer, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	w := &works{role: r, log: log, now: now, reg: reg, lookups: lookup.NewMetrics(reg)}
+	w := &works{role: r, log: log, now: now, reg: reg, lookups: lookup.NewMetrics(reg), policyNow: time.Now}
 	if r.serves("srsd") {
 		w.srs, w.milter = srsd.NewMetrics(reg), milter.NewMetrics(reg)
 		srsd.RegisterRing(reg, w.ring.Load, now)
+	}
+	if r.serves("policyd") {
+		w.policyMetrics = newPolicyMetrics(reg)
 	}
 	w.tables = table.NewMetrics(reg)
 	w.pools = store.NewPools(store.NewMetrics(reg))
@@ -81,8 +89,9 @@ type assembly struct {
 	raw    map[string]lookup.Map // maps of the user's own: one folded key form, cached
 	set    lookup.Set
 
-	srs     *srsService // nil without an srsd block, and where it is not ours
-	clients []io.Closer // of other daemons
+	srs     *srsService    // nil without an srsd block, and where it is not ours
+	policy  *policyService // nil without a policyd block, and where it is not ours
+	clients []io.Closer    // of other daemons
 }
 
 // assemble makes the maps of c. Tables of before are kept if their blocks did
@@ -94,13 +103,19 @@ func assemble(ctx context.Context, c *config.Config, w *works, before *assembly)
 		return nil, err
 	}
 	open := a.openLookups
-	if w.role.name == "srsd" {
+	switch w.role.name {
+	case "srsd":
 		open = a.askLookups
+	case "policyd":
+		open = a.openBans
 	}
 	if err := open(before); err != nil {
 		return nil, err
 	}
 	if err := a.openSRS(ctx, before); err != nil {
+		return nil, errors.Join(err, a.retire(before))
+	}
+	if err := a.openPolicy(before); err != nil {
 		return nil, errors.Join(err, a.retire(before))
 	}
 	for name := range a.set {
@@ -264,6 +279,9 @@ func (a *assembly) start(ctx context.Context) {
 	if a.srs != nil {
 		a.works.ring.Store(a.srs.engine.Ring)
 	}
+	if a.policy != nil {
+		a.policy.state.start(ctx)
+	}
 }
 
 // ready is nil if Postfix's questions can be answered.
@@ -283,7 +301,7 @@ func (a *assembly) retire(after *assembly) error {
 	if a.tables != nil && (after == nil || after.tables == nil || after.tables.keeper != a.tables.keeper) {
 		a.tables.stop()
 	}
-	errs := []error{a.works.pools.Keep(keep...), a.retireSRS(after)}
+	errs := []error{a.works.pools.Keep(keep...), a.retireSRS(after), a.retirePolicy(after)}
 	for _, client := range a.clients {
 		errs = append(errs, client.Close())
 	}

@@ -18,11 +18,14 @@ import (
 //	GET  /explain?map=NAME&key=KEY   an explanation
 //	POST /flush?map=NAME[&key=KEY]   what is held is read anew
 //	POST /accept?table=NAME          a reload held by the shrink guard passes
+//	POST /bans?key=TYPE:TARGET       a ban was changed: its rows are read anew
 func (s *service) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /explain", s.serveExplain)
 	mux.HandleFunc("POST /flush", s.serveFlush)
 	mux.HandleFunc("POST /accept", s.serveAccept)
+	mux.HandleFunc("POST /bans", s.serveBans)
+	s.routePolicy(mux)
 	return mux
 }
 

@@ -49,6 +49,9 @@ func (s *service) open(c *config.Config) (map[string]*door, error) {
 	if s.role.serves("srsd") && c.SRSD != nil {
 		o.addSRS(c)
 	}
+	if s.role.serves("policyd") && c.Policyd != nil {
+		o.addPolicyd(c)
+	}
 	if len(o.doors) == 0 && len(o.errs) == 0 {
 		return nil, errNothing(s.role)
 	}

@@ -51,14 +51,20 @@ func newRoot() *cobra.Command {
 		return usage("%w: see '%s --help'", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newServe(), newSocketmap(), newTCPTable(), newSRSD(),
-		newQuery(), newSRSCommand(), newFlush(), newAcceptSnapshot(),
+		newServe(), newSocketmap(), newTCPTable(), newSRSD(), newPolicyd(),
+		newQuery(), newPolicyCommand(), newSRSCommand(), newFlush(), newAcceptSnapshot(), newBan(),
 		newSchema(), newDemo(), newVersion(),
 	)
-	for _, cmd := range append(root.Commands(), root) {
-		cmd.Args = usageArgs(cmd.Args)
-	}
+	usageOf(root)
 	return root
+}
+
+// usageOf does what usageArgs does, for cmd and all below it.
+func usageOf(cmd *cobra.Command) {
+	cmd.Args = usageArgs(cmd.Args)
+	for _, sub := range cmd.Commands() {
+		usageOf(sub)
+	}
 }
 
 // usageArgs gives wrong arguments the exit status of a usage error.

@@ -32,8 +32,10 @@ func (r role) listeners() string {
 		return "tcptable"
 	case "srsd":
 		return "an srsd block with forward and reverse, socketmap or milter"
+	case "policyd":
+		return "policyd.listen"
 	}
-	return "socketmap.listen, tcptable or srsd"
+	return "socketmap.listen, tcptable, srsd or policyd.listen"
 }
 
 func newServe() *cobra.Command {
@@ -98,9 +100,6 @@ func logLevel(name string) slog.Level {
 // later names the blocks of c whose daemons are not part of this version.
 func later(c *config.Config) []string {
 	var blocks []string
-	if c.Policyd != nil {
-		blocks = append(blocks, "policyd")
-	}
 	if c.Log.Addresses != "plain" {
 		blocks = append(blocks, "log.addresses")
 	}

@@ -16,8 +16,8 @@ import (
 	"postern/srsd/srs"
 )
 
-// askLookups has the maps that an srsd needs asked of the daemon that owns
-// them.
+// askLookups has the maps that a daemon without tables needs asked of the
+// daemon that owns them: socketmap.
 func (a *assembly) askLookups(*assembly) error {
 	a.set = lookup.Set{}
 	network, address, ok := dialable(a.config.Socketmap.Listen...)
@@ -26,7 +26,7 @@ func (a *assembly) askLookups(*assembly) error {
 	}
 	client := socketmap.NewClient(network, address, builtin.Virtual, socketmap.ClientOptions{Timeout: answerWithin(a.config)})
 	a.clients = append(a.clients, client)
-	for _, name := range []string{builtin.Virtual, builtin.VirtualDomains} {
+	for _, name := range append([]string{builtin.Virtual, builtin.VirtualDomains}, a.policyMaps()...) {
 		a.set[name] = client.Named(name)
 	}
 	return nil

@@ -31,8 +31,11 @@ type loadedTables struct {
 	done   chan struct{}
 }
 
-// tableNames are the tables that are loaded whole.
-func tableNames() []string {
+// tableNames are the tables that a process of that role loads whole.
+func (r role) tableNames() []string {
+	if r.name == "policyd" {
+		return []string{"api_bans"}
+	}
 	return []string{"domain", "alias_handle", "alias", "smtp_sender_acl", "api_bans"}
 }
 
@@ -88,7 +91,7 @@ func (a *assembly) databaseOptions() (store.Options, error) {
 func newLoadedTables(c *config.Config, s *store.Store, w *works) (*loadedTables, error) {
 	l := &loadedTables{config: *c, store: s, tables: map[string]*table.Table{}, done: make(chan struct{})}
 	var all []*table.Table
-	for _, name := range tableNames() {
+	for _, name := range w.role.tableNames() {
 		rows, err := s.Rows(name)
 		if err != nil {
 			return nil, err
@@ -148,6 +151,11 @@ func (l *loadedTables) start(ctx context.Context) {
 		defer close(l.done)
 		l.keeper.Run(ctx)
 	}()
+}
+
+// waiting reports whether a table has not been read yet, and may still be.
+func (l *loadedTables) waiting() bool {
+	return slices.ContainsFunc(l.keeper.Status(), func(s table.Status) bool { return s.Source == "none" && s.Trouble == nil })
 }
 
 // stop ends the following; a last disk copy is written.

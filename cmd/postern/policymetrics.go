@@ -1,0 +1,33 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"postern/policyd"
+	"postern/policyd/bans"
+	"postern/policyd/counter"
+	"postern/policyd/greylist"
+	"postern/policyd/limit"
+	"postern/policyd/spf"
+)
+
+// policyMetrics are those of every part of the policy daemon.
+type policyMetrics struct {
+	policy   *policyd.Metrics
+	bans     *bans.Metrics
+	counters *counter.Metrics
+	limits   *limit.Metrics
+	greylist *greylist.Metrics
+	spf      *spf.Metrics
+}
+
+func newPolicyMetrics(reg prometheus.Registerer) policyMetrics {
+	return policyMetrics{
+		policy:   policyd.NewMetrics(reg),
+		bans:     bans.NewMetrics(reg),
+		counters: counter.NewMetrics(reg),
+		limits:   limit.NewMetrics(reg),
+		greylist: greylist.NewMetrics(reg),
+		spf:      spf.NewMetrics(reg),
+	}
+}
