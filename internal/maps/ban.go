@@ -30,8 +30,8 @@ func ParseBan(value string) (Ban, error) {
 // Active reports whether the ban holds at the instant now.
 func (b Ban) Active(now time.Time) bool { return b.Expires.IsZero() || now.Before(b.Expires) }
 
-// outlasts reports whether b ends later than c.
-func (b Ban) outlasts(c Ban) bool {
+// Outlasts reports whether b ends later than c.
+func (b Ban) Outlasts(c Ban) bool {
 	return !c.Expires.IsZero() && (b.Expires.IsZero() || b.Expires.After(c.Expires))
 }
 
@@ -47,7 +47,7 @@ func FindBan(ctx context.Context, bans Rows, kind, value string, now time.Time) 
 	found := false
 	for _, row := range rows {
 		ban, err := ParseBan(row)
-		if err == nil && ban.Active(now) && (!found || ban.outlasts(best)) {
+		if err == nil && ban.Active(now) && (!found || ban.Outlasts(best)) {
 			best, found = ban, true
 		}
 	}
