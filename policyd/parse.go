@@ -18,8 +18,8 @@ func Parse(text string) (*Request, error) {
 	if end < len(text) {
 		return nil, malformed("line %d: text after the empty line, which ends a request", len(q.Attributes)+2)
 	}
-	if q.kind == "" {
-		q.kind = requestType
+	if !typed(q.Attributes) {
+		return q, nil
 	}
 	if err := q.isPolicy(); err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (q *Request) Text() string { return string(appendRequest(nil, q.Attributes)
 // appendRequest writes attributes as a request; it adds the attribute request
 // if that is missing, as from a person.
 func appendRequest(b []byte, attributes []Attribute) []byte {
-	if !slices.ContainsFunc(attributes, func(a Attribute) bool { return a.Name == "request" }) {
+	if !typed(attributes) {
 		b = append(b, "request="+requestType+"\n"...)
 	}
 	for _, a := range attributes {
@@ -43,4 +43,9 @@ func appendRequest(b []byte, attributes []Attribute) []byte {
 		b = append(b, '\n')
 	}
 	return append(b, '\n')
+}
+
+// typed reports whether the attribute request is there.
+func typed(attributes []Attribute) bool {
+	return slices.ContainsFunc(attributes, func(a Attribute) bool { return a.Name == "request" })
 }
