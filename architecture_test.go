@@ -17,7 +17,7 @@ func floors() [][]string {
 		{"postern", "internal/duration", "internal/lookup", "internal/nearest", "internal/redisserver", "srsd/srs"},
 		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian", "internal/supervise", "internal/watch", "srsd/envelope", "srsd/postsrsd", "policyd/counter"},
 		{"internal/store", "internal/filemap", "internal/maps", "socketmap", "tcptable", "srsd", "srsd/milter", "policyd"},
-		{"internal/mysqltable", "internal/config", "internal/scratch", "policyd/bans", "policyd/limit", "policyd/spf", "policyd/srsguard"},
+		{"internal/mysqltable", "internal/config", "internal/scratch", "policyd/bans", "policyd/greylist", "policyd/limit", "policyd/spf", "policyd/srsguard"},
 		{"internal/scratch/scratchtest", "internal/scratch/trixie", "internal/demo", "internal/debian/install"},
 		{"cmd/postern", "internal/bench"},
 	}
