@@ -18,7 +18,7 @@ import (
 type resolver struct{ dns library.DNSResolver }
 
 func (r resolver) LookupTXT(ctx context.Context, name string) ([]string, error) {
-	name, err := absolute(name)
+	name, err := absolute(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (r resolver) LookupTXT(ctx context.Context, name string) ([]string, error) 
 }
 
 func (r resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
-	name, err := absolute(name)
+	name, err := absolute(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (r resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error) 
 }
 
 func (r resolver) LookupIPAddr(ctx context.Context, name string) ([]net.IPAddr, error) {
-	name, err := absolute(name)
+	name, err := absolute(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +50,12 @@ func (r resolver) LookupAddr(ctx context.Context, address string) ([]string, err
 }
 
 // absolute is a name with the dot of the root. One that macros made too long
-// loses labels from the left (RFC 7208, section 7.3).
-func absolute(name string) (string, error) {
+// loses labels from the left (RFC 7208, section 7.3). After the end of ctx there
+// are no names: the library goes on with its next term.
+func absolute(ctx context.Context, name string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", asDNSError(name, err)
+	}
 	name = strings.TrimSuffix(name, ".")
 	for len(name) > 253 {
 		_, rest, found := strings.Cut(name, ".")
