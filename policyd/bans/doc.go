@@ -58,7 +58,8 @@
 // Mozilla's Public Suffix List as of this program's release; what companies
 // had put on it (github.io) is banned like any other domain.
 //
-// A network larger than an IPv4 /8 or an IPv6 /16 is not used.
+// A network larger than an IPv4 /8 or an IPv6 /16 acts, with a warning; one of
+// all addresses does not.
 //
 // # Replies
 //

@@ -19,7 +19,7 @@ const (
 	maxDomain = 253 // characters of a domain name (RFC 1035, section 2.3.4), written with dots
 	maxLabel  = 63
 
-	// A network larger than these is no ban but a mistake.
+	// A network larger than these is more often a mistake than a ban.
 	widest4 = 8
 	widest6 = 16
 )
@@ -64,7 +64,7 @@ func parseEmail(text string) (target, error) {
 		return target{}, errors.New("it is no address: write user@example.com")
 	case local == "" || local == "*":
 		return target{}, errors.New("it is no address: to ban a whole domain use kind domain")
-	case !isDomain(domain):
+	case !isDomain(domain) && !isLiteral(domain):
 		return target{}, errors.New("what follows the @ is no domain")
 	}
 	return target{text: local + "@" + domain, address: address{local, domain}}, nil
@@ -72,7 +72,7 @@ func parseEmail(text string) (target, error) {
 
 func parseName(text string) (target, error) {
 	local := unquoted(lookup.Fold(strings.Clone(strings.TrimSuffix(text, "@"))))
-	if local == "" || strings.ContainsAny(local, "@*") {
+	if local == "" || local == "*" || strings.Contains(local, "@") {
 		return target{}, errors.New("it is no local part: write what stands before the @, or use kind email")
 	}
 	return target{text: local}, nil
@@ -118,13 +118,16 @@ func parseIP(text string) (target, error) {
 	if err != nil {
 		return target{}, errors.New("it is no address and no network: write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32")
 	}
-	if widest := widestOf(network); network.Bits() < widest {
-		return target{}, fmt.Errorf("a network larger than /%d is taken for a mistake", widest)
+	t := target{text: network.String(), network: network}
+	switch {
+	case network.Bits() == 0:
+		return target{}, errors.New("it would ban everybody")
+	case network.Bits() < widestOf(network):
+		t.note = "it bans a large part of the Internet"
+	case network.IsSingleIP():
+		t.text = network.Addr().String()
 	}
-	if network.IsSingleIP() {
-		return target{text: network.Addr().String(), network: network}, nil
-	}
-	return target{text: network.String(), network: network}, nil
+	return t, nil
 }
 
 func widestOf(p netip.Prefix) int {
@@ -181,6 +184,12 @@ func isASCII(s string) bool {
 		}
 	}
 	return true
+}
+
+// isLiteral tells the domain of an address at a host without a name.
+func isLiteral(domain string) bool {
+	_, ok := literal(domain)
+	return ok && strings.HasPrefix(domain, "[")
 }
 
 // isDomain tells what can be a domain name in DNS. The last label is no
