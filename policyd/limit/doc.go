@@ -95,8 +95,8 @@
 // decides. If the store is full of keys that are over their limits, a new key
 // passes unless its rule fails closed.
 //
-// A rule in shadow mode is judged and charged as if it were alone, is reported
-// when it is over, and never influences the answer, not even in trouble.
+// A rule in shadow mode is judged, charged for mail that goes on, and reported
+// when it is over. It never influences the answer, not even in trouble.
 //
 // # Known limits
 //

@@ -1,0 +1,71 @@
+package limit
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"postern/policyd"
+)
+
+// TestExplain tells each rule's budget and charges nothing.
+func TestExplain(t *testing.T) {
+	d := &dialogue{t: t, ledger: newLedger(), aliases: map[string][]string{"user@fwd.example": {"owner@mail.example"}}}
+	for _, rule := range []string{
+		"client key=client_address limit=2/1h,100/1d",
+		"shadow key=client_address limit=1/1h mode=shadow",
+		"login key=sasl_username limit=5/1h",
+		"owner key=alias_owner+client_address limit=7/1d",
+		"size key=client_address count=bytes limit=1024/1h",
+		"exempt key=helo_name limit=1/1h exempt=mail.example",
+		"many key=recipient count=recipients limit=3/1h action=hold",
+	} {
+		d.play("rule " + rule)
+	}
+	check := d.build()
+	if v, err := judge(check, request(t, "RCPT", "a")); err != nil || !v.Action.IsDunno() {
+		t.Fatal(v, err)
+	}
+	before := len(d.ledger.spent)
+	policy := policyd.Policy{Default: []policyd.Link{{Name: "rate_limits", Check: check}}}
+	for _, instance := range []string{"", "b"} { // a person has no instance at hand
+		q := request(t, "RCPT", instance, "recipient=user@fwd.example", "helo_name=mail.example")
+		decision, err := policy.Explain(context.Background(), q)
+		if err != nil || !decision.Action.IsDunno() {
+			t.Fatal(decision, err)
+		}
+		var notes []string
+		for _, step := range decision.Steps {
+			notes = append(notes, step.Notes...)
+		}
+		want := []string{
+			`rule login: its key is empty, so nothing is counted`,
+			`rule size: nothing to count: its scope, the state or an empty instance leaves this request out`,
+			`rule exempt: the value of its key is exempt`,
+			`rule client: client_address "192.0.2.1": costs 1 of 2 messages per hour, would leave 0, full again in 1 hour`,
+			`rule shadow: client_address "192.0.2.1" (shadow): over the limit: costs 1 of 1 message per hour, 0 left, fits in 3 minutes, full again in 1 hour`,
+			`rule owner: alias_owner+client_address "owner@mail.example + 192.0.2.1": costs 1 of 7 messages per day, would leave 6, full again in 1 hour`,
+			`rule many: recipient "user@fwd.example": costs 1 of 3 recipients per hour, would leave 2, full again in 1 hour`,
+			`shadow: shadow would answer 450 4.7.1 limit of 1 message per hour from this client reached, try again in 3 minutes`,
+		}
+		if got := strings.Join(notes, "\n"); got != strings.Join(want, "\n") {
+			t.Errorf("instance %q:\n%s\nwant\n%s", instance, got, strings.Join(want, "\n"))
+		}
+	}
+	if len(d.ledger.spent) != before || d.ledger.of("client", "192.0.2.1") != 1 {
+		t.Errorf("explaining was charged: %v", d.ledger.spent)
+	}
+}
+
+// TestExplainTrouble tells which rule is in trouble.
+func TestExplainTrouble(t *testing.T) {
+	d := &dialogue{t: t, ledger: newLedger()}
+	d.play("rule client key=client_address limit=2/1h fail=open")
+	d.play("store away")
+	policy := policyd.Policy{Default: []policyd.Link{{Name: "rate_limits", Check: d.build()}}}
+	decision, err := policy.Explain(context.Background(), request(t, "RCPT", ""))
+	if err != nil || len(decision.Steps) != 2 || len(decision.Steps[1].Notes) != 1 ||
+		decision.Steps[1].Notes[0] != "rule client: trouble: counters: the store is away" || decision.Steps[1].Rule != "client" {
+		t.Errorf("%+v, %v", decision, err)
+	}
+}

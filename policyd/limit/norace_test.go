@@ -1,0 +1,6 @@
+//go:build !race
+
+package limit
+
+// raceEnabled reports that the race detector runs.
+const raceEnabled = false
