@@ -17,7 +17,8 @@ type Handler struct {
 	Limits   Limits
 	Metrics  *Metrics
 	Log      *slog.Logger
-	Tap      Tap // sees what was answered, unless nil
+	Tap      Tap           // sees what was answered, unless nil
+	NewID    func() string // names a decision; nil: eight characters at random
 }
 
 // Tap sees requests and their answers. It must not keep the request.
@@ -60,7 +61,7 @@ func (h *Handler) ServeRequest(ctx context.Context, r *bufio.Reader, w *bufio.Wr
 // DUNNO that nobody wants to see, the decision is never put on the heap.
 func (h *Handler) tell(ctx context.Context, q *Request, d Decision) (id string) {
 	if !d.Action.IsDunno() || len(d.Shadows) > 0 {
-		d.ID = newID()
+		d.ID = h.newID()
 		h.log(ctx, q, &d)
 	}
 	if h.Tap != nil {
