@@ -15,15 +15,22 @@ import (
 // Parse reads a duration with the units ms, s, m, h, d (24 hours) and w (7
 // days). It may be zero and is never negative.
 func Parse(s string) (time.Duration, error) {
-	bad := fmt.Errorf("%.100q is not a duration: write a number and a unit: ms, s, m, h, d (24h) or w (7d), as in 60s or 1h30m", s)
-	if s == "" || s[0] == '-' || s[0] == '+' {
-		return 0, bad
+	total, ok := sum(s)
+	if !ok {
+		return 0, fmt.Errorf("%.100q is not a duration: write a number and a unit: ms, s, m, h, d (24h) or w (7d), as in 60s or 1h30m", s)
 	}
-	var total time.Duration
+	return total, nil
+}
+
+// sum adds up the parts of s.
+func sum(s string) (total time.Duration, ok bool) {
+	if s == "" || s[0] == '-' || s[0] == '+' {
+		return 0, false
+	}
 	for rest := s; rest != ""; {
 		n := strings.IndexFunc(rest, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
 		if n <= 0 {
-			return 0, bad
+			return 0, false
 		}
 		end := n + 1
 		for end < len(rest) && (rest[end] < '0' || rest[end] > '9') {
@@ -31,12 +38,12 @@ func Parse(s string) (time.Duration, error) {
 		}
 		part, err := scaled(rest[:n], rest[n:end])
 		if err != nil || total+part < total {
-			return 0, bad
+			return 0, false
 		}
 		total += part
 		rest = rest[end:]
 	}
-	return total, nil
+	return total, true
 }
 
 // scaled is number times unit.
