@@ -95,9 +95,12 @@ func collect(r *bufio.Reader, l Limits) ([]byte, error) {
 	for at, lines := 0, 1; ; {
 		part, err := r.ReadSlice('\n')
 		text = append(text, part...)
-		line := text[at:]
+		line, missing := text[at:], 0
+		if err != nil {
+			missing = 1 // a LF at least
+		}
 		switch {
-		case len(line) > l.Line || len(text) > l.Request:
+		case len(line)+missing > l.Line || len(text)+missing > l.Request:
 			return text, nil
 		case err == bufio.ErrBufferFull:
 			continue
