@@ -280,7 +280,7 @@ func (a *assembly) start(ctx context.Context) {
 		a.works.ring.Store(a.srs.engine.Ring)
 	}
 	if a.policy != nil {
-		a.policy.state.start(ctx)
+		a.policy.state.start(ctx, a.works.role)
 	}
 }
 

@@ -129,7 +129,7 @@ func (a *assembly) retirePolicy(after *assembly) error {
 		a.policy.spf.Close()
 	}
 	if after == nil || after.policy == nil || after.policy.state != a.policy.state {
-		a.policy.state.stop()
+		return a.policy.state.stop()
 	}
 	return nil
 }

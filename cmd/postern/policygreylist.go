@@ -61,7 +61,9 @@ func newPolicyGreylist() *cobra.Command {
 		Short:   "See who waits in the greylist, and let a sender pass now",
 		Example: "  postern policy greylist list\n  postern policy greylist release --client 192.0.2.1",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usage("say list or release: see '%s --help'", cmd.CommandPath())
+		},
 	}
 	cmd.AddCommand(newGreylistList(), newGreylistRelease())
 	return cmd

@@ -19,6 +19,7 @@ type policyMetrics struct {
 	limits   *limit.Metrics
 	greylist *greylist.Metrics
 	spf      *spf.Metrics
+	shared   *counter.SharedMetrics // nil until Redis is used
 }
 
 func newPolicyMetrics(reg prometheus.Registerer) policyMetrics {
@@ -30,4 +31,12 @@ func newPolicyMetrics(reg prometheus.Registerer) policyMetrics {
 		greylist: greylist.NewMetrics(reg),
 		spf:      spf.NewMetrics(reg),
 	}
+}
+
+// sharedMetrics are those of a state in Redis, which others have no use for.
+func (w *works) sharedMetrics() *counter.SharedMetrics {
+	if w.shared == nil {
+		w.shared = counter.NewSharedMetrics(w.reg)
+	}
+	return w.shared
 }

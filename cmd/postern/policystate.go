@@ -1,12 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"postern/internal/config"
+	"postern/internal/redisserver"
 	"postern/policyd/counter"
 	"postern/policyd/greylist"
 )
@@ -21,6 +27,7 @@ type policyState struct {
 	settings stateSettings
 	counters counter.Store
 	greylist greylist.Store
+	client   io.Closer               // of Redis, or nil
 	runs     []func(context.Context) // what keeps them
 
 	cancel context.CancelFunc
@@ -44,7 +51,10 @@ func (a *assembly) openPolicyState(before *assembly) (*policyState, error) {
 		return before.policy.state, nil
 	}
 	s := &policyState{settings: settings}
-	return s, s.openMemory(a.works)
+	if settings.at == "" || settings.at == "memory" {
+		return s, s.openMemory(a.works)
+	}
+	return s, s.openRedis(a.works)
 }
 
 func (a *assembly) stateSettings() (stateSettings, error) {
@@ -68,17 +78,80 @@ func (w *works) policyDir(c *config.Config) string {
 	return filepath.Join(dir, "policy")
 }
 
-// openMemory is the state of this process alone.
+// openMemory is the state of this process alone, kept in files.
 func (s *policyState) openMemory(w *works) error {
-	counters := counter.NewMemory(counter.MemoryOptions{Now: w.policyNow, MaxKeys: s.settings.keys, Metrics: w.counters, Log: w.log})
+	options := counter.MemoryOptions{Now: w.policyNow, MaxKeys: s.settings.keys, Metrics: w.counters, Log: w.log}
 	rows := greylist.NewMemory(greylist.MemoryOptions{Now: w.policyNow, Rows: s.settings.keys, Metrics: w.greylist, Log: w.log})
-	s.counters, s.greylist = counters, rows
+	s.greylist = rows
+	if s.settings.dir == "" {
+		s.counters = counter.NewMemory(options)
+		return nil
+	}
+	if err := os.MkdirAll(s.settings.dir, 0o700); err != nil && !w.role.command {
+		w.log.Warn("counters and greylist will not outlive this process: set state_dir to a folder that this user can write", "error", err)
+	}
+	limits, grey := filepath.Join(s.settings.dir, "limits"), filepath.Join(s.settings.dir, "greylist")
+	counters := counter.Open(limits, options)
+	s.counters = counters
+	if err := rows.Load(grey); err != nil {
+		w.log.Warn("the greylist begins empty", "error", err)
+	}
+	s.runs = []func(context.Context){
+		func(ctx context.Context) { counters.Run(ctx, limits, savePolicy) },
+		func(ctx context.Context) {
+			if err := rows.Run(ctx, grey, savePolicy); err != nil {
+				w.log.Warn("the greylist was not saved", "error", err)
+			}
+		},
+	}
 	return nil
 }
 
-// start keeps the state until stop.
-func (s *policyState) start(ctx context.Context) {
-	if s.cancel != nil {
+// redisPool is how many decisions ask Redis at once; the others wait their turn
+// within their budget.
+const redisPool = 32
+
+// openRedis is the state that several hosts share.
+func (s *policyState) openRedis(w *works) error {
+	at, err := redisserver.Parse(s.settings.at)
+	if err != nil {
+		return fmt.Errorf("policyd.state: %w", err)
+	}
+	if s.settings.password != "" {
+		at = at.WithPassword(s.settings.password)
+	}
+	known := cmp.Or(s.settings.key, s.settings.password)
+	if known == "" {
+		w.log.Warn("keys in Redis are hashed without a secret, so who reads there can test whether an address was counted: name a state_key_file, the same on all hosts")
+	}
+	secret := sha256.Sum256([]byte("postern policyd " + known))
+	client := at.Client(redisserver.Options{PoolSize: redisPool})
+	s.client = client
+	counters, err := counter.NewRedis(counter.RedisOptions{Client: client, Secret: secret[:]})
+	if err != nil {
+		return err
+	}
+	if s.greylist, err = greylist.NewRedis(greylist.RedisOptions{Client: client, Key: secret[:]}); err != nil {
+		return err
+	}
+	if w.role.command { // it only looks
+		s.counters = counters
+		return nil
+	}
+	local := counter.NewMemory(counter.MemoryOptions{Now: w.policyNow, MaxKeys: s.settings.keys, Metrics: w.counters, Log: w.log})
+	shared, err := counter.NewShared(counter.SharedOptions{Redis: counters, Local: local, Host: hostName(), Log: w.log, Metrics: w.sharedMetrics()})
+	s.counters = shared
+	s.runs = []func(context.Context){func(ctx context.Context) {
+		if err := shared.Run(ctx); err != nil {
+			w.log.Warn("what was charged while Redis was away is not added there", "error", err)
+		}
+	}}
+	return err
+}
+
+// start keeps the state until stop. A command only looks at it.
+func (s *policyState) start(ctx context.Context, r role) {
+	if s.cancel != nil || r.command {
 		return // taken over: it runs already
 	}
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -88,9 +161,13 @@ func (s *policyState) start(ctx context.Context) {
 }
 
 // stop writes the state a last time.
-func (s *policyState) stop() {
+func (s *policyState) stop() error {
 	if s.cancel != nil {
 		s.cancel()
 		s.done.Wait()
 	}
+	if s.client == nil {
+		return nil
+	}
+	return s.client.Close()
 }

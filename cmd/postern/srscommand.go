@@ -33,9 +33,6 @@ func newSRSCommand() *cobra.Command {
 		newSRSLookup("reverse", srsd.MapReverse, "Print whom an SRS address stands for", "SRS0=zJY8=2W=example.net=friend@srs.example.org"),
 		newSRSRotate(),
 	)
-	for _, sub := range cmd.Commands() {
-		sub.Args = usageArgs(sub.Args)
-	}
 	return cmd
 }
 

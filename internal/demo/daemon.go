@@ -36,6 +36,7 @@ type daemon struct {
 	config    string // file
 	socketmap string // HOST:PORT
 	tcptable  string
+	policy    string
 	metrics   string
 	stderr    string // file
 	process   *exec.Cmd
@@ -53,7 +54,7 @@ func startDaemon(ctx context.Context, binary, dir, queueDir string) (*daemon, er
 	if _, err := srsd.Rotate(filepath.Join(dir, "srs.secret"), now, now); err != nil { // makes one, mode 0600
 		return nil, fmt.Errorf("demo: %w", err)
 	}
-	for _, addr := range []*string{&d.socketmap, &d.tcptable, &d.metrics} {
+	for _, addr := range []*string{&d.socketmap, &d.tcptable, &d.policy, &d.metrics} {
 		port, err := scratch.FreePort()
 		if err != nil {
 			return nil, fmt.Errorf("demo: %w", err)
@@ -93,7 +94,7 @@ func (d *daemon) writeConfig(dir, queueDir string) error {
 	}
 	var text bytes.Buffer
 	err = t.Execute(&text, map[string]string{
-		"Dir": dir, "Queue": queueDir, "Socketmap": d.socketmap, "TCPTable": d.tcptable, "Metrics": d.metrics, "SRSDomain": srsDomain,
+		"Dir": dir, "Queue": queueDir, "Socketmap": d.socketmap, "TCPTable": d.tcptable, "Policy": d.policy, "Metrics": d.metrics, "SRSDomain": srsDomain,
 	})
 	if err != nil {
 		return err

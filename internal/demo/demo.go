@@ -6,8 +6,9 @@
 // every lookup postern answers over socketmap, and a sink as the outside
 // world. All of it listens on free loopback ports. One mail goes through and
 // leaves with an SRS sender; a bounce to that sender comes home, and one to a
-// forged address is refused. Then the commands to try are printed, and the host
-// stays up until it is stopped.
+// forged address is refused. So is mail of a banned domain, and a sender who writes too
+// much is told when to come again. Then the commands to try are printed, and the
+// host stays up until it is stopped.
 //
 // # What it leaves behind
 //
@@ -81,7 +82,7 @@ func (h *host) withPostfix(ctx context.Context) error {
 	if h.daemon, err = startDaemon(ctx, h.Binary, h.dir, h.postfix.QueueDir()); err != nil {
 		return err
 	}
-	fmt.Fprintf(h.Out, "A stock Postfix listens on %s; postern answers every lookup of it.\n\n", h.postfix.Addr())
+	fmt.Fprintf(h.Out, "A stock Postfix listens on %s; postern answers every lookup and policy request of it.\n\n", h.postfix.Addr())
 	rewritten, err := h.playMails(ctx)
 	if err != nil {
 		return err
@@ -122,6 +123,8 @@ func (h *host) printCommands(rewritten string) {
 	try("%s query --config %s --explain virtual info+demo@forward.example", h.Binary, d.config)
 	try("%s query --config %s sender-login-maps team@forward.example", h.Binary, d.config)
 	try("%s srs reverse --config %s %s", h.Binary, d.config, rewritten)
+	try("%s policy --config %s --explain policy_context=data protocol_state=DATA instance=1 sender=%s", h.Binary, d.config, sender)
+	try("%s ban add --config %s --for 1h --reason 'try it' info@forward.example", h.Binary, d.config)
 	try("curl -s http://%s/metrics | grep ^postern_", d.metrics)
 	try("echo 'you@forward.example you@dest.example' >> %s", filepath.Join(h.dir, "office"))
 	try("%s query --config %s everyone you@forward.example", h.Binary, d.config)

@@ -29,7 +29,7 @@ func buildPostern(t *testing.T) string {
 }
 
 // TestOnce: a mail goes through rewritten, its bounce comes home, a forged one
-// is refused, and the demo leaves nothing behind.
+// is refused, so is a banned sender, a busy one is deferred, and the demo leaves nothing behind.
 func TestOnce(t *testing.T) {
 	before := leftovers(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
@@ -45,7 +45,11 @@ func TestOnce(t *testing.T) {
 		`^A bounce went in:  from <>  to <` + srs + `>$`,
 		`^and came home:     from <>  to <friend@elsewhere\.example>$`,
 		`^A forged bounce:   from <>  to <` + strings.Replace(srs, "=friend", "=victim", 1) + `>$`,
-		`^was refused:       550 5\.1\.1 .*: this bounce address was not made here: its signature is wrong$`,
+		`^was refused:       550 5\.1\.1 .*this bounce address was not made here: its signature is wrong.*$`,
+		`^A banned sender:   from <anyone@banned\.example>$`,
+		`^was refused:       554 5\.7\.1 .*throw-away addresses \(id [A-Z2-7]{8}\)$`,
+		`^A busy sender:     from <newsletter@elsewhere\.example>, mail 6 of an hour$`,
+		`^was deferred:      450 4\.7\.1 .*try again in .* \(id [A-Z2-7]{8}\)$`,
 	} {
 		if !regexp.MustCompile("(?m)" + want).MatchString(out.String()) {
 			t.Errorf("%s is missing in:\n%s", want, &out)
@@ -76,6 +80,8 @@ func TestPrintedCommands(t *testing.T) {
 		{"--explain virtual", `(?m)^= "owner\+demo@dest\.example" `},
 		{"sender-login-maps", `^alice,bob$`},
 		{"srs reverse", `^friend@elsewhere\.example$`},
+		{"policy*--explain", `(?s)^asked the running daemon serve\nchain data\n.*\nDUNNO$`},
+		{"ban add", `^banned email info@forward\.example until `},
 		{"/metrics", `(?m)^postern_srs_rewrites_total\{direction="forward",result="ok"\} [1-9]`},
 		{"echo ", `^$`},
 		{"everyone", `^you@dest\.example$`},

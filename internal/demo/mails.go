@@ -20,8 +20,15 @@ const (
 	bounceBody = "From: MAILER-DAEMON@dest.example\r\nTo: friend@elsewhere.example\r\nSubject: Undelivered mail\r\n\r\nThe mailbox is full.\r\n"
 )
 
-// playMails sends a mail through, takes a bounce back for it and has a forged
-// one refused. It returns the sender that the mail left with.
+// Two who are not welcome.
+const (
+	banned  = "anyone@banned.example"
+	busy    = "newsletter@elsewhere.example"
+	perHour = 5 // mails of one sender, in postern.yaml
+)
+
+// playMails sends a mail through, takes a bounce back for it, has a forged one
+// refused, and then mail that the policy refuses. It returns the sender that the mail left with.
 func (h *host) playMails(ctx context.Context) (rewritten string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -31,7 +38,10 @@ func (h *host) playMails(ctx context.Context) (rewritten string, err error) {
 	if err := h.bounce(ctx, rewritten); err != nil {
 		return "", err
 	}
-	return rewritten, h.forge(ctx, rewritten)
+	if err := h.forge(ctx, rewritten); err != nil {
+		return "", err
+	}
+	return rewritten, h.refuse(ctx)
 }
 
 // forward sends the mail and shows what it left with.
@@ -78,6 +88,44 @@ func (h *host) forge(ctx context.Context, rewritten string) error {
 	fmt.Fprintf(h.Out, "A forged bounce:   from <>  to <%s>\n", forged)
 	fmt.Fprintf(h.Out, "was refused:       %d %s\n\n", refused[0].Code, refused[0].Text)
 	return nil
+}
+
+// refuse shows a ban and a limit at work.
+func (h *host) refuse(ctx context.Context) error {
+	reply, err := h.refusal(ctx, banned, 554)
+	if err != nil {
+		return fmt.Errorf("demo: mail of a banned domain: %w", err)
+	}
+	fmt.Fprintf(h.Out, "A banned sender:   from <%s>\n", banned)
+	fmt.Fprintf(h.Out, "was refused:       %s\n\n", reply)
+	for range perHour {
+		replies, err := scratch.Submit(ctx, h.postfix.Addr(), busy, []string{recipient}, mailBody)
+		if err != nil {
+			return fmt.Errorf("demo: mail within the limit: %w", err)
+		}
+		if len(scratch.Refusals(replies)) > 0 {
+			return fmt.Errorf("demo: mail within the limit was refused:\n%s", scratch.Transcript(replies))
+		}
+	}
+	if reply, err = h.refusal(ctx, busy, 450); err != nil {
+		return fmt.Errorf("demo: mail over the limit: %w", err)
+	}
+	fmt.Fprintf(h.Out, "A busy sender:     from <%s>, mail %d of an hour\n", busy, perHour+1)
+	fmt.Fprintf(h.Out, "was deferred:      %s\n\n", reply)
+	return nil
+}
+
+// refusal sends a mail that must be refused with code, and returns the reply.
+func (h *host) refusal(ctx context.Context, from string, code int) (string, error) {
+	replies, err := scratch.Submit(ctx, h.postfix.Addr(), from, []string{recipient}, mailBody)
+	if err != nil {
+		return "", err
+	}
+	refused := scratch.Refusals(replies)
+	if len(refused) != 1 || refused[0].Code != code {
+		return "", fmt.Errorf("it was not refused with %d:\n%s", code, scratch.Transcript(replies))
+	}
+	return fmt.Sprintf("%d %s", code, refused[0].Text), nil
 }
 
 // send sends a message and returns what the outside world got for it, its n-th.

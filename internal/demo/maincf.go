@@ -5,6 +5,9 @@ package demo
 // relay. The SRS domain is written out, and first, so that it needs no lookup.
 func mainCF(nexthop string) map[string]string {
 	const maps = "socketmap:unix:postern/socketmap:"
+	policy := func(chain string) string {
+		return "check_policy_service { unix:postern/policy, policy_context=" + chain + ", try_limit=1, default_action=DUNNO }"
+	}
 	return map[string]string{
 		"myhostname":            "mx.forward.test",
 		"mydestination":         "",
@@ -21,7 +24,8 @@ func mainCF(nexthop string) map[string]string {
 		"recipient_canonical_classes": "envelope_recipient",
 
 		"smtpd_relay_restrictions": "reject_unauth_destination",
-		"smtpd_recipient_restrictions": "reject_unauth_destination, check_recipient_access " + maps + "srs-recipients, " +
-			"reject_unlisted_recipient, check_sender_access " + maps + "block-local-senders",
+		"smtpd_recipient_restrictions": "reject_unauth_destination, " + policy("gate") + ", check_recipient_access " + maps + "srs-recipients, " +
+			"reject_unlisted_recipient, check_sender_access " + maps + "block-local-senders, " + policy("rcpt"),
+		"smtpd_data_restrictions": policy("data"),
 	}
 }
