@@ -96,8 +96,9 @@ func (m *MX) hosts(ctx context.Context, domain string) ([]string, error) {
 		}
 		slices.SortStableFunc(records, func(a, b *net.MX) int { return int(a.Pref) - int(b.Pref) })
 		var hosts []string
-		for _, r := range records[:min(len(records), maxHosts)] {
-			if name := asciiDomain(r.Host); name != "" && !slices.Contains(hosts, name) {
+		for _, r := range records {
+			name := asciiDomain(r.Host)
+			if len(hosts) < maxHosts && name != "" && !slices.Contains(hosts, name) {
 				hosts = append(hosts, name)
 			}
 		}
@@ -162,6 +163,10 @@ func (y *memory[T]) get(ctx context.Context, m *MX, name string, ask question[T]
 	if a, ok := y.answers.Get(name); ok && now.Before(a.until) && !now.Before(a.asked) {
 		m.metrics.asked("remembered")
 		return a.values, a.err
+	}
+	if err := ctx.Err(); err != nil { // the time is up for what has to be asked
+		m.metrics.asked(result(err))
+		return nil, err
 	}
 	name = strings.Clone(name) // it may be a part of a request, which the question may outlive
 	flight := y.flights.DoChan(name, func() (any, error) {
