@@ -1,5 +1,5 @@
-// Package scratch starts private servers in scratch folders: MariaDB, Postfix
-// and a sink for the mail that leaves. Tests, benchmarks and the demo stand on
+// Package scratch starts private servers in scratch folders: MariaDB, Redis,
+// Postfix and a sink for the mail that leaves. Tests, benchmarks and the demo stand on
 // them.
 //
 // # Use
@@ -29,8 +29,8 @@
 // # Their end
 //
 // Stop may be called twice and ends what was started, by its process number.
-// If this program is killed, the kernel kills MariaDB and the sink (prctl(2)
-// PR_SET_PDEATHSIG); Postfix, which is no child of ours, is stopped by a shell
+// If this program is killed, the kernel kills MariaDB, Redis and the sink
+// (prctl(2) PR_SET_PDEATHSIG); Postfix, which is no child of ours, is stopped by a shell
 // that waits for our end. A folder that is left nevertheless has no lock any
 // more, and the next start of the same kind removes it.
 //
