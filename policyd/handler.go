@@ -79,9 +79,16 @@ func (h *Handler) log(ctx context.Context, q *Request, d *Decision) {
 	for _, s := range d.Shadows {
 		h.Log.LogAttrs(ctx, slog.LevelInfo, "policy", line(q, d.ID, "shadow", s.Check, &s.Verdict)...)
 	}
-	if !d.Action.IsDunno() {
+	if d.Action.IsDunno() {
+		return
+	}
+	level := slog.LevelInfo
+	if d.Routine {
+		level = slog.LevelDebug
+	}
+	if h.Log.Enabled(ctx, level) {
 		v := Verdict{Action: d.Action, Rule: d.Rule, Reason: d.Reason}
-		h.Log.LogAttrs(ctx, slog.LevelInfo, "policy", line(q, d.ID, "enforce", d.Check, &v)...)
+		h.Log.LogAttrs(ctx, level, "policy", line(q, d.ID, "enforce", d.Check, &v)...)
 	}
 }
 

@@ -18,6 +18,7 @@ type Decision struct {
 	Check   string // the check that decided; "" for DUNNO
 	Rule    string
 	Reason  string
+	Routine bool   // see Verdict
 	ID      string // in the reply and in the log; "" where nothing was decided
 	Shadows []ShadowDecision
 	Steps   []Step // of a request that is explained
@@ -147,7 +148,7 @@ func (j *judgement) decide(l *Link, v Verdict) (over bool) {
 	if v.Action.IsDunno() || v.Action.GoesOn() && !weightier(v.Action, d.Action) {
 		return false
 	}
-	d.Action, d.Check, d.Rule, d.Reason = v.Action, l.Name, v.Rule, v.Reason
+	d.Action, d.Check, d.Rule, d.Reason, d.Routine = v.Action, l.Name, v.Rule, v.Reason, v.Routine
 	j.answered = v.Answered
 	return !v.Action.GoesOn()
 }

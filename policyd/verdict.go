@@ -21,6 +21,10 @@ type Verdict struct {
 	Rule   string // the rule that decided, where a check has several: a label, never an address
 	Reason string // what was found, for the log
 
+	// Routine is set for what most mail gets, such as a header: it is logged at
+	// level debug.
+	Routine bool
+
 	// Charge is asked in the end; nil costs nothing.
 	Charge Charger
 

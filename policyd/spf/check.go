@@ -143,6 +143,7 @@ func (c *Check) prepend(q *policyd.Request, id identity, o outcome, v policyd.Ve
 		return v
 	}
 	v.Action = policyd.Prepend(header{o, id, q.Sender, c.host}.String())
+	v.Routine = true
 	v.Answered = func() { c.given.Add(key, struct{}{}) }
 	return v
 }
