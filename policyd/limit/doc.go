@@ -26,8 +26,8 @@
 //
 // An empty key never matches: a rule on sasl_username does not see mail from
 // outside, one on sender does not see bounces. For a pair, either part will
-// do. The word "unknown" in client_address, client_name, reverse_client_name
-// and ports is empty too, and so is a client_address that is no IP address. At
+// do. The word "unknown" in the names, addresses and ports of client and server
+// is empty too, and so is a client_address that is no IP address. At
 // DATA and END-OF-MESSAGE of a message with several recipients Postfix names
 // none of them: rules on the recipient side count at RCPT.
 //
@@ -76,7 +76,8 @@
 // counted. Values are compared with the key as it is counted.
 //
 // [Rule.Limits] is a map that is asked for the value of the key, and then, if
-// that is an address without a limit of its own, for @DOMAIN. Its values are
+// that is an address without a limit of its own, for @DOMAIN. A client is asked
+// for as it is counted: 192.0.2.1, or 2001:db8::/64. Values of the map are
 //
 //	500/1d            in place of the rule's windows
 //	500/1d, 60/1m     several windows, apart by commas or blanks

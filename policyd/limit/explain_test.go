@@ -1,10 +1,17 @@
 package limit
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"postern/internal/lookup"
 	"postern/policyd"
 )
 
@@ -55,6 +62,76 @@ func TestExplain(t *testing.T) {
 	if len(d.ledger.spent) != before || d.ledger.of("client", "192.0.2.1") != 1 {
 		t.Errorf("explaining was charged: %v", d.ledger.spent)
 	}
+}
+
+// TestExplainOwnLimits tells where a limit comes from, and what can never fit.
+// Nobody who only asks is counted, and no warning is written.
+func TestExplainOwnLimits(t *testing.T) {
+	var log bytes.Buffer
+	rows := map[string]string{"@x.example": "3/1h", "bad@x.example": "plenty", "free@x.example": "unlimited"}
+	metrics := NewMetrics(prometheus.NewRegistry())
+	l := newLedger()
+	l.full["full"] = true
+	check, err := New(Options{
+		Store: l, Metrics: metrics, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Known: func(context.Context, string) (bool, bool, error) { return true, true, nil },
+		Rules: []Rule{
+			{Name: "login", Keys: mustKeys(t, "sasl_username"), Count: Recipients, Windows: hourly(100), Limits: rowsMap(rows)},
+			{Name: "full", Keys: mustKeys(t, "client_address"), Windows: hourly(5)},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := policyd.Policy{Default: []policyd.Link{{Name: "rate_limits", Check: check}}}
+	for login, want := range map[string]string{
+		"jo@x.example": `rule login: limits of "jo@x.example": domain
+rule login: sasl_username "jo@x.example": costs 4, more than all of 3 recipients per hour
+rule full: client_address "192.0.2.1": the store has no room for another counter`,
+		"bad@x.example": `rule login: limits of "bad@x.example": malformed
+rule login: sasl_username "bad@x.example": costs 4 of 100 recipients per hour, would leave 96, full again in 1 hour
+rule full: client_address "192.0.2.1": the store has no room for another counter`,
+		"free@x.example": `rule login: limits of "free@x.example": unlimited
+rule login: the value of its key has no limit
+rule full: client_address "192.0.2.1": the store has no room for another counter`,
+	} {
+		d, err := policy.Explain(context.Background(), request(t, "DATA", "", "recipient_count=4", "sasl_username="+login))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var notes []string
+		for _, step := range d.Steps {
+			notes = append(notes, step.Notes...)
+		}
+		if got := strings.Join(notes, "\n"); got != want {
+			t.Errorf("%s:\n%s\nwant\n%s", login, got, want)
+		}
+	}
+	l.err = errors.New("away")
+	if _, err := policy.Explain(context.Background(), request(t, "DATA", "")); err == nil {
+		t.Error("a store that is away answers")
+	}
+	for _, vec := range []*prometheus.CounterVec{metrics.charges, metrics.lookups} {
+		series := make(chan prometheus.Metric, 100)
+		vec.Collect(series)
+		close(series)
+		for m := range series {
+			var value dto.Metric
+			if err := m.Write(&value); err != nil || value.GetCounter().GetValue() != 0 {
+				t.Errorf("explaining is counted: %v, %v", &value, err)
+			}
+		}
+	}
+	if log.Len() > 0 {
+		t.Errorf("explaining writes to the log: %s", &log)
+	}
+}
+
+func rowsMap(rows map[string]string) lookup.Map {
+	return lookup.Func(func(_ context.Context, key string) (string, bool, error) {
+		value, found := rows[key]
+		return value, found, nil
+	})
 }
 
 // TestExplainTrouble tells which rule is in trouble.

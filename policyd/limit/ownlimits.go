@@ -8,6 +8,7 @@ import (
 
 	"postern/internal/duration"
 	"postern/internal/lookup"
+	"postern/policyd"
 	"postern/policyd/counter"
 )
 
@@ -68,13 +69,13 @@ func parseWindow(word string) (counter.Window, error) {
 
 // windows are the limits of one value of the rule's key: its own, else those
 // of its domain, else the rule's. limited is false where it has none.
-func (c *Check) windows(ctx context.Context, p *plan, r *rule, value string) (windows []counter.Window, limited bool) {
+func (c *Check) windows(ctx context.Context, p *plan, q *policyd.Request, r *rule, value string) (windows []counter.Window, limited bool) {
 	if r.Limits == nil {
 		return r.Windows, true
 	}
 	text, result, err := r.ownLimit(ctx, value)
 	if result == lookupNone || err != nil {
-		c.lookedUp(r, value, result, err)
+		c.lookedUp(q, r, value, result, err)
 		return r.Windows, true
 	}
 	start := len(p.windows)
@@ -87,7 +88,7 @@ func (c *Check) windows(ctx context.Context, p *plan, r *rule, value string) (wi
 	case what == ownUnlimited:
 		result = lookupUnlimited
 	}
-	c.lookedUp(r, value, result, err)
+	c.lookedUp(q, r, value, result, err)
 	if err != nil || what != ownWindows {
 		return r.Windows, what != ownUnlimited
 	}
@@ -123,7 +124,13 @@ func (r *rule) ownLimit(ctx context.Context, value string) (text, result string,
 
 // lookedUp counts what became of a lookup of limits, and warns of trouble. The
 // mail is judged by the rule's own limits then.
-func (c *Check) lookedUp(r *rule, value, result string, err error) {
+func (c *Check) lookedUp(q *policyd.Request, r *rule, value, result string, err error) {
+	if q.Explaining() {
+		r.note(q, "limits of "+strconv.Quote(bounded(value))+": "+result)
+	}
+	if q.Peek {
+		return
+	}
 	r.metrics.lookup(result)
 	if err != nil {
 		c.warn(r, "limits of a key are not usable, the rule's own are in force", err, value)

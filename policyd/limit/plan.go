@@ -164,7 +164,7 @@ func (c *Check) debit(ctx context.Context, p *plan, q *policyd.Request, r *rule,
 		r.note(q, "the value of its key is exempt")
 		return
 	}
-	windows, limited := c.windows(ctx, p, r, first)
+	windows, limited := c.windows(ctx, p, q, r, first)
 	if !limited {
 		r.note(q, "the value of its key has no limit")
 		return

@@ -95,6 +95,7 @@ func (o *Options) compile(r Rule) (*rule, error) {
 	r.IPv6Bits = either(r.IPv6Bits, 64)
 	for _, valid := range []func() error{
 		func() error { return checkName(r.Name) },
+		func() error { return checkText(r.Text) },
 		func() error { return checkKeys(r.Keys) },
 		func() error { return checkWindows(r.Windows) },
 		func() error { return o.sources(r) },
@@ -129,6 +130,15 @@ func checkName(name string) error {
 	plain := strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
 	if name == "" || len(name) > 64 || !plain {
 		return fmt.Errorf("%.100q is no name: it stands in logs, metrics and headers, so write up to 64 letters, digits, dots, hyphens and underscores", name)
+	}
+	return nil
+}
+
+// checkText leaves room for the words that follow in a reply line.
+func checkText(text string) error {
+	const most = 200
+	if len(text) > most || policyd.Printable(text) != text {
+		return fmt.Errorf("text %.100q: write one line of printable ASCII, %d characters at most", text, most)
 	}
 	return nil
 }

@@ -42,6 +42,9 @@ func TestNewRefuses(t *testing.T) {
 		"bytes and prepend":  {func(r *Rule) { r.Count = Bytes; r.Action = Prepend }, "choose another action"},
 		"unknown at DATA":    {func(r *Rule) { r.Recipients = UnknownRecipients; r.Scope.States = []string{"DATA"} }, "RCPT only"},
 		"never counted":      {func(r *Rule) { r.Scope.States = []string{"MAIL"} }, "its states have none of them"},
+		"long text":          {func(r *Rule) { r.Text = strings.Repeat("x", 201) }, "200 characters"},
+		"text of two lines":  {func(r *Rule) { r.Text = "a\r\nb" }, "one line"},
+		"text not ASCII":     {func(r *Rule) { r.Text = "zu viel für dich" }, "printable ASCII"},
 		"no header":          {func(r *Rule) { r.Action = Prepend; r.Text = "too busy" }, "Name: value"},
 		"pair, own limits":   {func(r *Rule) { r.Keys, r.Limits = mustKeys(t, "sender+recipient"), noLimits }, "not for the pair sender+recipient"},
 		"empty exemption":    {func(r *Rule) { r.Exempt.Keys = []string{" "} }, "an empty key is never counted"},
@@ -102,6 +105,9 @@ func TestWords(t *testing.T) {
 		if got := wholeUnits(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
+	}
+	if got := laterText(0); got != "" {
+		t.Errorf("nothing to wait for: %q", got)
 	}
 	for _, c := range []struct {
 		n    int64

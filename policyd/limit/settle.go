@@ -30,7 +30,9 @@ func (c *Check) settle(p *plan, q *policyd.Request) (policyd.Verdict, error) {
 			c.full(p, q, r)
 			continue
 		}
-		r.metrics.charged(resultOf(d, o))
+		if !q.Peek {
+			r.metrics.charged(resultOf(d, o))
+		}
 		if !o.Fits {
 			s.over(p, i)
 		}
@@ -51,8 +53,7 @@ func (c *Check) full(p *plan, q *policyd.Request, r *rule) {
 		c.fail(p, q, r, resultFull, errFull)
 		return
 	}
-	r.metrics.charged(resultFull)
-	c.warn(r, "a rate limit cannot be judged", errFull, "")
+	c.unjudged(q, r, resultFull, errFull)
 }
 
 // over takes one debit that does not fit.

@@ -13,15 +13,23 @@ import (
 // fail notes that a rule cannot be judged. The strictest of the rules in
 // trouble says what becomes of the mail; one in shadow mode has no say.
 func (c *Check) fail(p *plan, q *policyd.Request, r *rule, result string, err error) {
-	r.metrics.charged(result)
+	c.unjudged(q, r, result, err)
 	r.note(q, "trouble: "+err.Error())
-	c.warn(r, "a rate limit cannot be judged", err, "")
 	if r.shadow {
 		return
 	}
 	if p.troubled == nil || strictness(r.Fail) > strictness(p.troubled.Fail) {
 		p.troubled, p.err = r, err
 	}
+}
+
+// unjudged counts and tells that a rule could not be judged.
+func (c *Check) unjudged(q *policyd.Request, r *rule, result string, err error) {
+	if q.Peek {
+		return
+	}
+	r.metrics.charged(result)
+	c.warn(r, "a rate limit cannot be judged", err, "")
 }
 
 // strictness orders what may become of mail in trouble.
