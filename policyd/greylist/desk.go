@@ -11,14 +11,14 @@ import (
 const mostEntries = 10_000
 
 // errNoDesk is for stores that only answer attempts.
-var errNoDesk = errors.New("greylist: this store can not be looked into")
+var errNoDesk = errors.New("this store can not be looked into")
 
 // Entries lists the rows of the store, at most limit of them; 0 stands for
 // 1,000, and 10,000 is the most.
 func (c *Check) Entries(ctx context.Context, limit int) ([]Entry, error) {
 	lister, ok := c.options.Store.(Lister)
 	if !ok {
-		return nil, errNoDesk
+		return nil, fmt.Errorf("greylist: list: %w", errNoDesk)
 	}
 	if limit <= 0 {
 		limit = 1000
@@ -36,10 +36,11 @@ func (c *Check) Entries(ctx context.Context, limit int) ([]Entry, error) {
 }
 
 // Release lets mail pass that waits, and reports how many triplets that were.
-// Of client, an address, sender and recipient, these may be left empty:
+// Of client, which is an address or the domain of a pool, sender and recipient
+// these may be left empty:
 //
-//   - sender and recipient: all of this client network is trusted from now on,
-//     as if it had passed AutoPass times; the number is 1;
+//   - sender and recipient: all of this client's network, or the pool, is trusted
+//     from now on, as if it had passed AutoPass times; the number is 1;
 //   - the client: whatever waits from the sender's domain to the recipient's
 //     owner passes. An empty sender is the null sender.
 //
@@ -47,60 +48,68 @@ func (c *Check) Entries(ctx context.Context, limit int) ([]Entry, error) {
 // even if 0 were waiting. A triplet of a pool, or of a client that SPF lets
 // pass, is found too.
 func (c *Check) Release(ctx context.Context, client, sender, recipient string) (n int, err error) {
-	if client == "" && recipient == "" {
-		return 0, errors.New("greylist: release: nothing is named: give a client address, or a sender and a recipient, or all three")
-	}
-	if sender != "" && recipient == "" {
-		return 0, errors.New("greylist: release: a sender needs a recipient beside it; a whole client network is released by the client alone")
-	}
-	var network Group
-	if client != "" {
-		if network, err = c.networkOf(client); err != nil {
-			return 0, err
-		}
-	}
-	if recipient == "" {
-		return c.releaseNetwork(ctx, network)
-	}
-	if n, err = c.releaseTriplets(ctx, network, sender, recipient); err != nil {
+	if n, err = c.release(ctx, client, sender, recipient); err != nil {
 		return n, fmt.Errorf("greylist: release: %w", err)
 	}
 	return n, nil
 }
 
-func (c *Check) networkOf(client string) (Group, error) {
+func (c *Check) release(ctx context.Context, client, sender, recipient string) (n int, err error) {
+	switch {
+	case client == "" && recipient == "":
+		return 0, errors.New("nothing is named: give a client address, or a sender and a recipient, or all three")
+	case sender != "" && recipient == "":
+		return 0, errors.New("a sender needs a recipient beside it; a whole client network is released by the client alone")
+	}
+	var group Group
+	if client != "" {
+		if group, err = c.namedClient(client); err != nil {
+			return 0, err
+		}
+	}
+	if recipient == "" {
+		if err := c.releaseClient(ctx, group); err != nil {
+			return 0, err
+		}
+		return 1, nil
+	}
+	return c.releaseTriplets(ctx, group, sender, recipient)
+}
+
+// namedClient is the group of a client that an operator names.
+func (c *Check) namedClient(client string) (Group, error) {
+	if pool, found := c.pools[domainName(client)]; found {
+		return pool, nil
+	}
 	address, err := netip.ParseAddr(client)
 	if err != nil {
-		return "", fmt.Errorf("greylist: release: client %.100q is no address: write 192.0.2.1 or 2001:db8::1", client)
+		return "", fmt.Errorf("client %.100q is no address and no pool: write 192.0.2.1 or 2001:db8::1", client)
 	}
 	return c.network(address), nil
 }
 
-func (c *Check) releaseNetwork(ctx context.Context, g Group) (int, error) {
+func (c *Check) releaseClient(ctx context.Context, g Group) error {
 	releaser, ok := c.options.Store.(Releaser)
 	switch {
 	case !ok:
-		return 0, errNoDesk
+		return errNoDesk
 	case c.terms.AutoPass == 0:
-		return 0, errors.New("greylist: release: no network is ever trusted (auto_pass: -1): name a sender and a recipient")
+		return errors.New("no network is ever trusted (auto_pass: -1): name a sender and a recipient")
 	}
-	if err := releaser.Trust(ctx, g, c.terms); err != nil {
-		return 0, fmt.Errorf("greylist: release: %w", err)
-	}
-	return 1, nil
+	return releaser.Trust(ctx, g, c.terms)
 }
 
-// releaseTriplets passes the triplets of a client, or of all if network is empty.
-func (c *Check) releaseTriplets(ctx context.Context, network Group, sender, recipient string) (n int, err error) {
+// releaseTriplets passes the triplets of a client, or of all if client is empty.
+func (c *Check) releaseTriplets(ctx context.Context, client Group, sender, recipient string) (n int, err error) {
 	domain, owner := bounded(domainOf(sender)), c.owner(ctx, recipient)
-	if network == "" {
+	if client == "" {
 		releaser, ok := c.options.Store.(Releaser)
 		if !ok {
 			return 0, errNoDesk
 		}
 		return releaser.Release(ctx, domain, owner, c.terms)
 	}
-	for _, g := range c.groupsOf(network, domain) {
+	for _, g := range c.groupsOf(client, domain) {
 		waited, err := c.options.Store.Pass(ctx, Visit{Group: g, Sender: domain, Owner: owner}, c.terms)
 		if err != nil {
 			return n, err
@@ -112,15 +121,17 @@ func (c *Check) releaseTriplets(ctx context.Context, network Group, sender, reci
 	return n, nil
 }
 
-// groupsOf are those that a client of the network may have. Its name and what
-// SPF says of it are not known here.
-func (c *Check) groupsOf(network Group, domain string) []Group {
-	groups := []Group{network}
+// groupsOf are those that a client may have. Its name and what SPF says of it
+// are not known here.
+func (c *Check) groupsOf(client Group, domain string) []Group {
+	groups := []Group{client}
 	if c.options.SenderDomain != nil && domain != "" {
 		groups = append(groups, spfGroup(domain))
 	}
 	for _, pool := range c.pools {
-		groups = append(groups, pool)
+		if pool != client {
+			groups = append(groups, pool)
+		}
 	}
 	return groups
 }

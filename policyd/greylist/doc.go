@@ -74,7 +74,9 @@
 // The null sender is "null". Equal parts have equal hashes, so a list shows
 // what belongs together, and a release finds it. Values are hashes of a few
 // numbers; a release steps over fields that it does not know, so hosts of two
-// releases can share a server. Keys expire by themselves.
+// releases can share a server. Keys expire by themselves. The server's user
+// needs ~{postern}:* and +eval +evalsha +time +hmget +hset +hsetnx +hincrby
+// +pexpire, and to list and release +scan +hexists +hgetall +pttl.
 //
 // # Clocks
 //

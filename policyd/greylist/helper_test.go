@@ -144,3 +144,8 @@ func logger() (*slog.Logger, *bytes.Buffer) {
 	var b bytes.Buffer
 	return slog.New(slog.NewTextHandler(&b, nil)), &b
 }
+
+// spfSays lets every client send for the domain that is set at the time.
+func spfSays(domain *string) func(context.Context, *policyd.Request) (string, bool) {
+	return func(context.Context, *policyd.Request) (string, bool) { return *domain, *domain != "" }
+}
