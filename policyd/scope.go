@@ -56,7 +56,7 @@ func ParseNetworks(list []string) (Networks, error) {
 // Brackets around IPv6, as in Postfix's mynetworks, are taken off, and bits of
 // the host are cleared.
 func ParseNetwork(s string) (netip.Prefix, error) {
-	bare := strings.NewReplacer("[", "", "]", "").Replace(strings.TrimSpace(s))
+	bare := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(s), "[", ""), "]", "")
 	if address, err := netip.ParseAddr(bare); err == nil && address.Zone() == "" {
 		address = address.Unmap()
 		return netip.PrefixFrom(address, address.BitLen()), nil

@@ -120,6 +120,11 @@ type kinds struct{ email, domain, ip, name bool }
 
 func (k kinds) any() bool { return k != kinds{} }
 
+// covers reports whether what is looked at for other was looked at for k.
+func (k kinds) covers(other kinds) bool {
+	return (k.email || !other.email) && (k.domain || !other.domain)
+}
+
 // New makes the check. It reads the table, if that is loaded, so that rows
 // which cannot be used are reported at the start.
 func New(o Options) (*Check, error) {
@@ -206,7 +211,7 @@ func (c *Check) Check(ctx context.Context, q *policyd.Request) (policyd.Verdict,
 	if err != nil {
 		return policyd.Verdict{}, err
 	}
-	l := look{check: c, book: b, q: q, now: c.now()}
+	l := look{check: c, book: b, q: q, now: c.now(), to: addressOf(q.Recipient)}
 	if f := l.inMemory(); f.entry != nil {
 		return f.verdict(), nil
 	}

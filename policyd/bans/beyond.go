@@ -9,29 +9,28 @@ import (
 // where the recipient leads, and which hosts are behind that. Trouble counts
 // only where nothing is found.
 func (l *look) beyond(ctx context.Context) (finding, error) {
-	if l.q.Recipient == "" {
+	if l.to.local == "" || l.to.domain == "" {
 		return finding{}, nil
 	}
-	local, domain, ok := cutAddress(l.q.Recipient)
-	if !ok || local == "" || domain == "" {
-		return finding{}, nil
-	}
-	name, destinations := l.name(local), l.wantsDestinations()
+	name, destinations := l.name(l.to.local), l.wantsDestinations()
 	if name == nil && !destinations {
 		return finding{}, nil
 	}
-	hosted, err := l.check.hosted(ctx, domain)
+	hosted, err := l.check.hosted(ctx, l.to.domain)
 	if err != nil {
 		return finding{}, fmt.Errorf("is the recipient's domain hosted: %w", err)
 	}
 	if name != nil && hosted {
-		l.note(Recipient, Name, local, name)
+		l.note(Recipient, Name, l.to.local, name)
 		return finding{place: Recipient, by: string(Name), entry: name, text: "Recipient banned"}, nil
 	}
 	if !destinations {
 		return finding{}, nil
 	}
-	return l.destinations(ctx, hosted, address{local, domain})
+	if !hosted {
+		return l.foreign(ctx), nil
+	}
+	return l.destinations(ctx)
 }
 
 // name is the ban of the recipient's local part, which acts at hosted domains
@@ -62,24 +61,29 @@ func (l *look) wantsDestinations() bool {
 		l.check.mx != nil && (len(l.book.domains) > 0 || l.check.mx.byAddress && l.book.sizes[IP] > 0)
 }
 
-// destinations looks at all places where the recipient leads. A recipient
-// elsewhere leads to itself. One banned place among several refuses the
-// recipient: mail to it would be sent on, and only in part.
-func (l *look) destinations(ctx context.Context, hosted bool, recipient address) (finding, error) {
-	if !hosted {
-		f := l.destination(l.q.Recipient, recipient)
-		if f.entry != nil || l.check.mx == nil {
-			return f, nil
+// foreign looks at a recipient elsewhere, which leads to itself.
+func (l *look) foreign(ctx context.Context) finding {
+	if !l.check.recipient.covers(l.check.destination) {
+		if f := l.destination(l.q.Recipient, l.to); f.entry != nil {
+			return f
 		}
-		return l.behind(ctx, []string{l.q.Recipient}), nil
 	}
+	if l.check.mx == nil {
+		return finding{}
+	}
+	return l.behind(ctx, []string{l.q.Recipient})
+}
+
+// destinations looks at all places where the recipient leads. One banned place
+// among several refuses the recipient: mail to it would be sent on, and only
+// in part.
+func (l *look) destinations(ctx context.Context) (finding, error) {
 	targets, err := l.check.targets(ctx, l.q.Recipient)
 	if err != nil {
 		return finding{}, fmt.Errorf("where the recipient leads: %w", err)
 	}
 	for _, target := range targets {
-		local, domain, _ := cutAddress(target)
-		if f := l.destination(target, address{local, domain}); f.entry != nil {
+		if f := l.destination(target, addressOf(target)); f.entry != nil {
 			return f, nil
 		}
 	}
@@ -106,15 +110,12 @@ func (l *look) behind(ctx context.Context, targets []string) finding {
 	ctx, cancel := context.WithTimeout(ctx, l.check.mx.timeout)
 	defer cancel()
 	for _, target := range targets {
-		local, domain, ok := cutAddress(target)
-		if !ok {
-			continue
-		}
-		hosts, err := l.check.mx.hosts(ctx, domain)
+		a := addressOf(target)
+		hosts, err := l.check.mx.hosts(ctx, a.domain)
 		l.trouble(target, err)
 		for _, host := range hosts {
 			if f := l.host(ctx, target, host); f.entry != nil {
-				f.hide = append(f.hide, hidden(address{local, domain})...)
+				f.hide = append(f.hide, hidden(a)...)
 				return f
 			}
 		}

@@ -14,6 +14,7 @@ type look struct {
 	book  *book
 	q     *policyd.Request
 	now   time.Time
+	to    address // the recipient
 }
 
 // inMemory looks at all that needs nobody else.
@@ -90,16 +91,14 @@ func (l *look) sender() finding {
 	if l.q.Sender == "" || l.q.Sender == "<>" || !l.check.sender.any() {
 		return finding{}
 	}
-	local, domain, _ := cutAddress(l.q.Sender)
-	return l.address(Sender, "Sender banned", l.check.sender, l.q.Sender, address{local, domain})
+	return l.address(Sender, "Sender banned", l.check.sender, l.q.Sender, addressOf(l.q.Sender))
 }
 
 func (l *look) recipient() finding {
 	if l.q.Recipient == "" || !l.check.recipient.any() {
 		return finding{}
 	}
-	local, domain, _ := cutAddress(l.q.Recipient)
-	return l.address(Recipient, "Recipient banned", l.check.recipient, l.q.Recipient, address{local, domain})
+	return l.address(Recipient, "Recipient banned", l.check.recipient, l.q.Recipient, l.to)
 }
 
 // address looks at an address of a place: the whole, without its extension, and

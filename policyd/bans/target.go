@@ -147,6 +147,13 @@ func cutAddress(text string) (local, domain string, ok bool) {
 	return unquoted(lookup.Fold(text[:at])), asciiDomain(text[at+1:]), true
 }
 
+// addressOf is an address as it is compared, or the zero value for what is
+// none.
+func addressOf(text string) address {
+	local, domain, _ := cutAddress(text)
+	return address{local, domain}
+}
+
 // unquoted is a local part in Postfix's internal form.
 func unquoted(local string) string {
 	last := len(local) - 1
