@@ -11,10 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/net/idna"
 
 	"postern/internal/config"
-	"postern/internal/lookup"
 	"postern/internal/store"
 )
 
@@ -23,10 +21,10 @@ const maxBanReason = 500
 
 // banRequest is the command line of ban add.
 type banRequest struct {
-	kind, target      string
-	lasts, until      string
-	reason            string
-	replace, evenWide bool
+	kind, target   string
+	lasts, until   string
+	reason         string
+	replace, force bool
 }
 
 func newBanAdd() *cobra.Command {
@@ -47,7 +45,7 @@ func newBanAdd() *cobra.Command {
 	cmd.Flags().StringVar(&r.reason, "reason", "", "why, for the reply and for the list")
 	cmd.Flags().StringVar(&r.kind, "type", "", "what TARGET is: domain, email, ip or name (guessed if it is not given)")
 	cmd.Flags().BoolVar(&r.replace, "replace", false, "revoke the ban in force and add this one in its place")
-	cmd.Flags().BoolVar(&r.evenWide, "force", false, "ban even a public suffix (com, co.uk) or a large part of the Internet")
+	cmd.Flags().BoolVar(&r.force, "force", false, "ban even all domains of a public suffix (com, co.uk)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r.target = args[0]
 		ban, err := r.ban(time.Now())
@@ -64,8 +62,11 @@ func (r banRequest) ban(now time.Time) (ban store.Ban, err error) {
 	if ban.BanTarget, err = parseBanTarget(r.kind, r.target); err != nil {
 		return ban, err
 	}
-	if err := tooWide(ban.BanTarget); err != nil && !r.evenWide {
-		return ban, err
+	if ban.Kind == "domain" && isPublicSuffix(ban.Value) {
+		if !r.force {
+			return ban, fmt.Errorf("%s is no one's domain: everybody can register below it (publicsuffix.org): --force bans all of them", ban.Value)
+		}
+		ban.Value = "*." + ban.Value // without it the policy daemon takes it for a slip
 	}
 	if ban.Expires, err = banEnd(r.lasts, r.until, now); err != nil {
 		return ban, err
@@ -164,46 +165,42 @@ func targetsOf(bans []store.Ban) []store.BanTarget {
 
 // warn tells whom of our own a ban hits, who may not have been meant.
 func (d *banDesk) warn(ctx context.Context, b store.Ban) {
-	operator := lookup.Fold(d.config.Operator)
-	local, domain, _ := strings.Cut(operator, "@")
-	switch b.Kind {
-	case "domain":
-		if covers(b.Value, domain) {
-			d.note("that bans the operator, %s", operator)
+	target := b.Canonical()
+	operator := store.BanTarget{Kind: "email", Value: d.config.Operator}.Canonical()
+	local, _, _ := strings.Cut(operator.Value, "@")
+	switch {
+	case d.config.Operator != "" && covers(target, operator):
+		d.note("that bans the operator, %s", operator.Value)
+	case b.Kind == "name" && (b.Value == local || slices.Contains(d.config.ReservedHandles, b.Value)):
+		d.note("that bans %s of every domain of yours, whom the world must be able to reach", b.Value)
+	}
+	for _, loopback := range []string{"127.0.0.1", "::1"} {
+		if covers(target, store.BanTarget{Kind: "ip", Value: loopback}) {
+			d.note("that bans mail of this host itself, %s", loopback)
 		}
-		if ascii, err := idna.Lookup.ToASCII(b.Value); err == nil && ascii != b.Value {
-			d.note("mail mostly names that domain %s, which is another one to a ban", ascii)
-		}
-		d.warnHosted(ctx, b)
-	case "email":
-		if b.Value == operator {
-			d.note("that bans the operator")
-		}
-	case "name":
-		if b.Value == local || slices.Contains(d.config.ReservedHandles, b.Value) {
-			d.note("that bans %s of every domain of yours, whom the world must be able to reach", b.Value)
-		}
-	case "ip":
-		d.warnLoopback(b)
+	}
+	if b.Kind == "domain" {
+		d.warnHosted(ctx, target)
 	}
 }
 
 // warnHosted names the hosted domains that a domain ban covers.
-func (d *banDesk) warnHosted(ctx context.Context, b store.Ban) {
+func (d *banDesk) warnHosted(ctx context.Context, banned store.BanTarget) {
 	rows, err := d.store.Rows("domain")
 	if err != nil {
+		d.note("%v", err)
 		return
 	}
 	var hosted []string
 	err = rows.Load(ctx, func(name, active []byte) error {
-		if string(active) == "1" && covers(b.Value, string(name)) {
+		if string(active) == "1" && covers(banned, store.BanTarget{Kind: "domain", Value: string(name)}.Canonical()) {
 			hosted = append(hosted, string(name))
 		}
 		return nil
 	})
 	switch {
 	case err != nil:
-		d.note("whether a hosted domain is hit is not known: %v", err)
+		d.note("whether it hits a hosted domain is not known: %v", err)
 	case len(hosted) > 0:
 		slices.Sort(hosted)
 		text := printableText(strings.Join(hosted[:min(5, len(hosted))], ", "))
@@ -211,20 +208,5 @@ func (d *banDesk) warnHosted(ctx context.Context, b store.Ban) {
 			text += fmt.Sprintf(" and %d more", more)
 		}
 		d.note("that bans what is hosted here: %s", text)
-	}
-}
-
-// covers reports whether a ban of a domain hits name.
-func covers(banned, name string) bool {
-	return name == banned || strings.HasSuffix(name, "."+banned)
-}
-
-// warnLoopback: a ban of this host may refuse its own mail.
-func (d *banDesk) warnLoopback(b store.Ban) {
-	prefix, _ := store.ParsePrefix(b.Value)
-	for _, loopback := range []string{"127.0.0.0/8", "::1"} {
-		if own, _ := store.ParsePrefix(loopback); prefix.Overlaps(own) {
-			d.note("that bans mail of this host itself (%s)", loopback)
-		}
 	}
 }

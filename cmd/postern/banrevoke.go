@@ -33,7 +33,7 @@ func newBanRevoke() *cobra.Command {
 		if id, ok := banNumber(*kind, args[0]); ok {
 			return withBans(cmd, *path, func(ctx context.Context, d *banDesk) error {
 				bans, err := d.bans.RevokeID(ctx, id, why)
-				return d.revoked(ctx, fmt.Sprintf("#%d", id), bans, err)
+				return d.revoked(ctx, store.BanTarget{}, fmt.Sprintf("#%d", id), bans, err)
 			})
 		}
 		target, err := parseBanTarget(*kind, args[0])
@@ -42,7 +42,7 @@ func newBanRevoke() *cobra.Command {
 		}
 		return withBans(cmd, *path, func(ctx context.Context, d *banDesk) error {
 			bans, err := d.bans.Revoke(ctx, target, why)
-			return d.revoked(ctx, target.Kind+" "+target.Value, bans, err)
+			return d.revoked(ctx, target, target.Kind+" "+target.Value, bans, err)
 		})
 	}
 	return cmd
@@ -55,16 +55,35 @@ func banNumber(kind, text string) (uint64, bool) {
 }
 
 // revoked tells the daemons and the user what became of a revocation.
-func (d *banDesk) revoked(ctx context.Context, what string, bans []store.Ban, err error) error {
-	if errors.Is(err, store.ErrNotBanned) {
-		return &exitError{exitNo, fmt.Errorf("ban: %s: no such ban is in force: 'postern ban list --all' shows what was", what)}
-	}
-	if err != nil {
+func (d *banDesk) revoked(ctx context.Context, target store.BanTarget, what string, bans []store.Ban, err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotBanned):
+		err = &exitError{exitNo, fmt.Errorf("ban: %s: no such ban is in force: 'postern ban list --all' shows what was", what)}
+	case err != nil:
 		return banTrouble(d.config, err)
+	default:
+		target = bans[0].Canonical()
+		for _, b := range bans {
+			fmt.Fprintf(d.out, "revoked the ban of %s\n", describe(b))
+		}
+		d.tell(ctx, targetsOf(bans)...)
+	}
+	d.noteCovering(ctx, target)
+	return err
+}
+
+// noteCovering names the bans that hit a target still.
+func (d *banDesk) noteCovering(ctx context.Context, target store.BanTarget) {
+	if target.Kind == "" {
+		return
+	}
+	bans, err := d.bans.List(ctx, "", false)
+	if err != nil {
+		d.note("whether another ban hits it is not known: %v", err)
 	}
 	for _, b := range bans {
-		fmt.Fprintf(d.out, "revoked the ban of %s\n", describe(b))
+		if covers(b.Canonical(), target) {
+			d.note("it stays banned by %s", describe(b))
+		}
 	}
-	d.tell(ctx, targetsOf(bans)...)
-	return nil
 }

@@ -5,14 +5,15 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 
 	"postern/internal/lookup"
 )
 
-// BanTarget is whom a ban is about. Its value is in the spelling that the bans
-// of this project are written in: folded (lookup.Fold), a domain without a dot
-// at its end, an address or network as netip prints it, a network of one
-// address as the address.
+// BanTarget is whom a ban is about. Other programs write the table in spellings
+// of their own; Canonical is ours.
 type BanTarget struct {
 	Kind  string // email, domain, ip or name
 	Value string
@@ -21,31 +22,73 @@ type BanTarget struct {
 // Key is the key of the target's rows in the loaded table (Rows).
 func (t BanTarget) Key() string { return t.Kind + ":" + t.Value }
 
-// canonical is the target that a row means: other programs write the table, in
-// spellings of their own.
-func (t BanTarget) canonical() BanTarget {
-	t.Value = lookup.Fold(strings.TrimSpace(t.Value))
+// Canonical is the target in the spelling that all who mean it share: folded
+// (lookup.Fold), a domain as in DNS (xn--) and without what stands around it
+// (@, *., a dot), an address without <>, an IP address or network as netip
+// prints it, and a network of one address as the address.
+func (t BanTarget) Canonical() BanTarget {
+	value := strings.TrimSpace(t.Value)
 	switch t.Kind {
 	case "domain":
-		t.Value = strings.TrimSuffix(t.Value, ".")
+		t.Value = asciiDomain(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(value, "@"), "*"), "."))
+	case "email":
+		value = strings.TrimSuffix(strings.TrimPrefix(value, "<"), ">")
+		at := strings.LastIndexByte(value, '@')
+		t.Value = lookup.Fold(value[:at+1]) + asciiDomain(value[at+1:])
 	case "ip":
-		if p, ok := ParsePrefix(t.Value); ok {
+		t.Value = lookup.Fold(value)
+		if p, ok := ParsePrefix(value); ok {
 			t.Value = PrefixText(p)
 		}
+	default:
+		t.Value = lookup.Fold(value)
 	}
 	return t
 }
 
-// spellings are the values under which an index finds the rows that mean t.
+// spellings are the values under which an index finds the rows that mean t;
+// case is the collation's affair.
 func (t BanTarget) spellings() []any {
-	list := []any{t.Value}
-	switch p, ok := ParsePrefix(t.Value); {
-	case t.Kind == "domain":
-		list = append(list, t.Value+".")
-	case t.Kind == "ip" && ok && p.IsSingleIP():
-		list = append(list, p.String())
+	c := t.Canonical()
+	list := []any{t.Value, c.Value}
+	switch c.Kind {
+	case "domain":
+		for _, name := range []string{c.Value, unicodeDomain(c.Value)} {
+			list = append(list, name, name+".", "@"+name, "*."+name, "."+name)
+		}
+	case "email":
+		at := strings.LastIndexByte(c.Value, '@') + 1
+		other := c.Value[:at] + unicodeDomain(c.Value[at:])
+		list = append(list, other, "<"+c.Value+">", "<"+other+">", c.Value+".")
+	case "ip":
+		if p, ok := ParsePrefix(c.Value); ok {
+			list = append(list, p.String())
+		}
 	}
 	return list
+}
+
+// asciiDomain is a domain as in DNS: in lower case, without the dot at its
+// end, and of letters beyond ASCII the xn-- form (RFC 5891). What has none
+// stays as it is.
+func asciiDomain(name string) string {
+	name = strings.TrimSuffix(name, ".")
+	if ascii, err := idna.New(idna.MapForLookup()).ToASCII(name); err == nil && utf8.ValidString(name) && !isASCII(name) {
+		return strings.TrimSuffix(ascii, ".")
+	}
+	return lookup.Fold(name)
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+}
+
+// unicodeDomain is what people write for an xn-- name.
+func unicodeDomain(name string) string {
+	if text, err := idna.ToUnicode(name); err == nil {
+		return text
+	}
+	return name
 }
 
 // ParsePrefix reads an address or a network, 192.0.2.0/24. Bits behind the

@@ -96,7 +96,7 @@ func (b *Bans) revoke(ctx context.Context, reason string, which func(context.Con
 		}
 		now := b.now()
 		ended = slices.DeleteFunc(slices.Clone(rows), func(row Ban) bool {
-			another := id == 0 && row.canonical() != target.canonical() || id != 0 && row.ID != id
+			another := id == 0 && row.Canonical() != target.Canonical() || id != 0 && row.ID != id
 			return another || !row.Active(now)
 		})
 		if len(ended) == 0 {
@@ -141,7 +141,7 @@ func selectBans(ctx context.Context, tx *sqlx.Tx, where string, args ...any) ([]
 // inForce are the rows that mean target and are in force.
 func inForce(rows []Ban, target BanTarget, now time.Time) []Ban {
 	return slices.DeleteFunc(slices.Clone(rows), func(row Ban) bool {
-		return row.canonical() != target.canonical() || !row.Active(now)
+		return row.Canonical() != target.Canonical() || !row.Active(now)
 	})
 }
 
