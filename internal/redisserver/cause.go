@@ -69,6 +69,9 @@ func serverCause(text string) string {
 	case "WRONGTYPE":
 		return "the key holds something of another type (WRONGTYPE)"
 	case "ERR":
+		if strings.HasPrefix(text, "ERR Protocol error: unauthenticated") { // instead of NOAUTH, for a long command
+			return "the server wants a password (NOAUTH)"
+		}
 		before, _, _ := strings.Cut(text, ", with args")
 		return bounded("the server refuses: " + before)
 	}

@@ -30,6 +30,7 @@ func TestCause(t *testing.T) {
 		{reply("MASTERDOWN Link with MASTER is down"), "the server has lost its master (MASTERDOWN)"},
 		{reply("CLUSTERDOWN Hash slot not served"), "the Cluster does not serve all keys (CLUSTERDOWN)"},
 		{reply("NOAUTH Authentication required."), "the server wants a password (NOAUTH)"},
+		{reply("ERR Protocol error: unauthenticated multibulk length"), "the server wants a password (NOAUTH)"},
 		{reply("WRONGPASS invalid username-password pair"), "the server does not take this user and password (WRONGPASS)"},
 		{reply("NOPERM this user has no permissions to run 'evalsha'"), "the user may not do that (NOPERM)"},
 		{reply("OOM command not allowed"), "the server's memory is full: maxmemory (OOM)"},

@@ -2,7 +2,9 @@ package counter
 
 import (
 	"context"
+	"crypto/sha1"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -67,8 +69,11 @@ import (
 // EXPIRE, ZADD, ZREM, ZRANGE and ZREMRANGEBYSCORE on keys {postern}1:*. Set
 // maxmemory-policy noeviction: an evicted counter is an empty one.
 type Redis struct {
-	client redis.UniversalClient
-	names  *names
+	client   redis.UniversalClient
+	names    *names
+	charging script
+	adding   script
+	beating  script
 }
 
 // RedisOptions are the server and how it is used.
@@ -86,7 +91,18 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	if o.Client == nil {
 		return nil, errors.New("counters in Redis: no client is given")
 	}
-	return &Redis{client: o.Client, names: newNames(o.Secret)}, nil
+	return &Redis{
+		client: o.Client, names: newNames(o.Secret),
+		charging: newScript(chargeScript), adding: newScript(addScript), beating: newScript(beatScript),
+	}, nil
+}
+
+// script is a text, and its name for EVALSHA.
+type script struct{ text, sha string }
+
+func newScript(text string) script {
+	sum := sha1.Sum([]byte(text))
+	return script{text, hex.EncodeToString(sum[:])}
 }
 
 // Charge implements Store.
@@ -100,7 +116,7 @@ func (r *Redis) Charge(ctx context.Context, debits []Debit, outcomes []Outcome, 
 		return nil
 	}
 	q := newChargeRequest(r.names, debits, peek)
-	reply, err := r.run(ctx, chargeScript, q.keys, q.arguments)
+	reply, err := r.run(ctx, r.charging, q.keys, q.arguments)
 	if err != nil {
 		return err
 	}
@@ -115,9 +131,9 @@ func (r *Redis) Charge(ctx context.Context, debits []Debit, outcomes []Outcome, 
 const demoted = 16
 
 // run has a script done at most once.
-func (r *Redis) run(ctx context.Context, script string, keys []string, arguments []any) (reply any, err error) {
+func (r *Redis) run(ctx context.Context, s script, keys []string, arguments []any) (reply any, err error) {
 	for range demoted {
-		reply, err = r.runOnce(ctx, script, keys, arguments)
+		reply, err = r.runOnce(ctx, s, keys, arguments)
 		if redisserver.Refusal(err) != "READONLY" || ctx.Err() != nil {
 			break
 		}
@@ -128,11 +144,11 @@ func (r *Redis) run(ctx context.Context, script string, keys []string, arguments
 	return reply, nil
 }
 
-func (r *Redis) runOnce(ctx context.Context, script string, keys []string, arguments []any) (any, error) {
-	cmd := newOnce(ctx, "evalsha", redis.NewScript(script).Hash(), keys, arguments)
+func (r *Redis) runOnce(ctx context.Context, s script, keys []string, arguments []any) (any, error) {
+	cmd := newOnce(ctx, "evalsha", s.sha, keys, arguments)
 	err := r.client.Process(ctx, cmd)
 	if redisserver.Refusal(err) == "NOSCRIPT" {
-		cmd = newOnce(ctx, "eval", script, keys, arguments)
+		cmd = newOnce(ctx, "eval", s.text, keys, arguments)
 		err = r.client.Process(ctx, cmd)
 	}
 	if err != nil {

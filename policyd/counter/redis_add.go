@@ -30,7 +30,7 @@ func (r *Redis) addOnce(ctx context.Context, id string, levels []Level) error {
 		arguments = append(arguments, strconv.FormatInt(l.Units, 10),
 			strconv.FormatInt(microseconds(l.Window.Per), 10), strconv.FormatInt(l.Window.N, 10))
 	}
-	_, err := r.run(ctx, addScript, keys, arguments)
+	_, err := r.run(ctx, r.adding, keys, arguments)
 	return err
 }
 
@@ -45,7 +45,7 @@ type crowd struct {
 
 // beat says that a host is here, and counts those that did within life.
 func (r *Redis) beat(ctx context.Context, host string, life time.Duration) (crowd, error) {
-	reply, err := r.run(ctx, beatScript, []string{hostsName}, []any{r.names.by + ":" + host, strconv.Itoa(int(life.Seconds()))})
+	reply, err := r.run(ctx, r.beating, []string{hostsName}, []any{r.names.by + ":" + host, strconv.Itoa(int(life.Seconds()))})
 	if err != nil {
 		return crowd{}, err
 	}
