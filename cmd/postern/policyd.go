@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"time"
@@ -24,6 +25,9 @@ func newPolicyd() *cobra.Command {
 // a second, or, with try_limit=1, the answer to one request.
 const policyIdle = 1100 * time.Second
 
+// policyLameDuck is smtpd_policy_service_max_ttl: Postfix has left by then.
+const policyLameDuck = 1000 * time.Second
+
 // addPolicyd opens the listeners of the policyd block.
 func (o *opener) addPolicyd(c *config.Config) {
 	for _, l := range c.Policyd.Listen {
@@ -44,7 +48,7 @@ func (s *service) policyServer(p *config.Policyd, l config.Listener) func(contex
 		hurry := make(chan struct{})
 		server := serve.Server{
 			Daemon: "policyd", Log: s.log, Metrics: s.conns, Handler: handler, Hurry: hurry,
-			Limits: serve.Limits{Idle: policyIdle, Spare: policyIdle, LameDuck: time.Duration(p.LameDuck)},
+			Limits: serve.Limits{Idle: policyIdle, Spare: policyIdle, LameDuck: cmp.Or(time.Duration(p.LameDuck), policyLameDuck)},
 		}
 		handedOver := s.sockets.HandedOver(l.Spec())
 		defer context.AfterFunc(ctx, func() {

@@ -80,21 +80,39 @@ func TestConfigurationDefaults(t *testing.T) {
 	}
 }
 
-// TestReadmeCommands runs the `postern query` lines of the README against the
-// rows of the demo and compares what they print.
+// TestReadmeCommands runs the `postern query` and `postern policy` lines of the
+// README against the rows of the demo and compares what they print.
 func TestReadmeCommands(t *testing.T) {
+	if n := runExamples(t, "../../README.md", documentedHost(t), "query", "policy"); n < 4 {
+		t.Errorf("only %d commands found", n)
+	}
+}
+
+// TestPolicyCommands runs the `postern policy` lines of the manual.
+func TestPolicyCommands(t *testing.T) {
+	if n := runExamples(t, "../../docs/policy.md", documentedHost(t), "policy"); n < 2 {
+		t.Errorf("only %d commands found", n)
+	}
+}
+
+// documentedHost is a configuration with the rows of the demo.
+func documentedHost(t *testing.T) (file string) {
 	dir := t.TempDir()
 	if err := demo.MakeStore(context.Background(), filepath.Join(dir, "postern.db")); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "postern.yaml")
-	text := "database: {driver: sqlite, path: postern.db}\ncontrol: control\n"
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{
+		"srs.secret": "tops3cr3t\n",
+		"postern.yaml": "database: {driver: sqlite, path: postern.db}\ncontrol: control\nstate_dir: state\n" +
+			"srsd: {domain: srs.example.org, secrets_file: srs.secret}\n" +
+			"policyd: {chains: {gate: [srs, bans], rcpt: [bans], data: [rate_limits]}, " +
+			"rate_limits: [{name: sender, key: sender, count: messages, limit: 600/1h}]}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if n := runExamples(t, "../../README.md", file, "query"); n < 3 {
-		t.Errorf("only %d commands found", n)
-	}
+	return filepath.Join(dir, "postern.yaml")
 }
 
 // TestSRSCommands runs the `postern srs` lines of the manual on the day when

@@ -37,8 +37,8 @@ func errorText(err error) string {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "postern",
-		Short:         "Lookup tables for a stock Postfix forwarding host",
-		Long:          "postern answers what a stock Postfix forwarding host asks: lookup tables over socketmap\nand tcp_table, from MariaDB, MySQL, SQLite or files, and SRS: senders that are rewritten\non the way out, and bounces that come back for them.",
+		Short:         "Lookup tables, SRS and policy for a stock Postfix forwarding host",
+		Long:          "postern answers what a stock Postfix forwarding host asks: lookup tables over socketmap\nand tcp_table, from MariaDB, MySQL, SQLite or files; SRS: senders that are rewritten\non the way out, and bounces that come back for them; and policy: rate limits, bans, SPF, greylisting.",
 		Example:       "  postern serve --config /etc/postern/postern.yaml\n  postern query --explain virtual info@example.org",
 		SilenceUsage:  true,
 		SilenceErrors: true,
