@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -58,11 +59,7 @@ func initSQLite(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o640)
-	if err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
+	if err := createFile(path); err != nil {
 		return err
 	}
 	db, err := sqlx.Open("sqlite", sqliteName(path, "rw", 3*time.Second)+"&_journal_mode=WAL")
@@ -80,4 +77,18 @@ func initSQLite(path string) (err error) {
 		return err
 	}
 	return tx.Commit()
+}
+
+// createFile makes an empty file with the right mode, unless there is one. That
+// one is not opened: closing it would end every lock that this process has on
+// it (fcntl(2)), SQLite's of an open store included.
+func createFile(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }

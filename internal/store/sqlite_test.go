@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestInitSQLite(t *testing.T) {
@@ -35,6 +37,34 @@ func TestInitSQLite(t *testing.T) {
 	var mode string
 	if err := s.DB().Get(&mode, `PRAGMA journal_mode`); err != nil || mode != "wal" {
 		t.Errorf("journal %q, %v", mode, err)
+	}
+}
+
+// TestInitSQLiteKeepsLocks: a store of this process is open meanwhile.
+func TestInitSQLiteKeepsLocks(t *testing.T) {
+	s := newSQLite(t)
+	mustExec(t, s, `INSERT INTO domain (name) VALUES ('x.test')`)
+	file, err := os.Open(s.options.Path) // closed at the end: it would end the locks
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	locked := func() bool {
+		t.Helper()
+		lock := unix.Flock_t{Type: unix.F_WRLCK} // who could write all of it?
+		if err := unix.FcntlFlock(file.Fd(), unix.F_OFD_GETLK, &lock); err != nil {
+			t.Fatal(err)
+		}
+		return lock.Type != unix.F_UNLCK
+	}
+	if !locked() {
+		t.Fatal("an open store holds no lock: the test tests nothing")
+	}
+	if err := InitSQLite(s.options.Path); err != nil {
+		t.Fatal(err)
+	}
+	if !locked() {
+		t.Error("the lock of the open store is gone")
 	}
 }
 
