@@ -34,7 +34,7 @@ func New(o Options) (*Check, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("greylist: %w", err)
 	}
-	c := &Check{options: o, terms: o.terms(), trouble: trouble{log: o.Log, metrics: o.Metrics}}
+	c := &Check{options: o, terms: o.terms(), trouble: trouble{log: o.Log, metrics: o.Metrics, now: o.Now}}
 	for _, list := range []struct {
 		into  *domains
 		words []string

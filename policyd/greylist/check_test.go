@@ -111,9 +111,9 @@ func TestStoreAway(t *testing.T) {
 	log, text := logger()
 	metrics := NewMetrics(prometheus.NewRegistry())
 	memory := NewMemory(MemoryOptions{})
-	store := &switched{Store: memory}
+	store, clock := &switched{Store: memory}, newClock()
 	for _, autoPass := range []int{5, -1} {
-		p := chain(newCheck(t, Options{Store: store, AutoPass: autoPass, Metrics: metrics, Log: log}))
+		p := chain(newCheck(t, Options{Store: store, AutoPass: autoPass, Metrics: metrics, Log: log, Now: clock.Now}))
 		judge := func(want string) {
 			t.Helper()
 			d, err := p.Judge(t.Context(), request(t, "192.0.2.1", fmt.Sprintf("a@%d.example", autoPass), "user@mine.example"))
@@ -134,6 +134,16 @@ func TestStoreAway(t *testing.T) {
 			t.Errorf("log: %s", text)
 		}
 		store.err = nil
+		judge("defer_if_permit")
+		store.err = errAway
+		judge("dunno")
+		store.err = nil
+		clock.add(calm - 1)
+		judge("defer_if_permit")
+		if n := strings.Count(text.String(), "msg="); n != 1 {
+			t.Errorf("log of trouble that comes and goes: %s", text)
+		}
+		clock.add(1)
 		judge("defer_if_permit")
 		judge("defer_if_permit")
 		if n := strings.Count(text.String(), "answers again"); n != 1 {

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/redis/go-redis/v9"
 
+	"postern/internal/redisserver"
 	"postern/policyd"
 )
 
@@ -61,9 +61,18 @@ const testKey = "0123456789abcdef"
 // newRedis has a budget for a busy machine.
 func newRedis(t testing.TB, address, key string) *Redis {
 	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1, ContextTimeoutEnabled: true, Protocol: 2, DisableIdentity: true})
+	return newRedisWithin(t, address, key, 10*time.Second)
+}
+
+func newRedisWithin(t testing.TB, address, key string, budget time.Duration) *Redis {
+	t.Helper()
+	location, err := redisserver.Parse("redis://" + address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := location.Client(redisserver.Options{Timeout: budget})
 	t.Cleanup(func() { client.Close() })
-	r, err := NewRedis(RedisOptions{Client: client, Key: []byte(key), Budget: 10 * time.Second})
+	r, err := NewRedis(RedisOptions{Client: client, Key: []byte(key), Budget: budget})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,9 +50,10 @@ type Options struct {
 	SkipClientDomains []string         // nor do clients with a verified name there or below
 	SkipSenders       []string         // domains; nor do senders there or below. A sender can be forged
 
-	Host    string       // name of this host: an instance is unique on one host only
-	Metrics *Metrics     // nil counts nothing
-	Log     *slog.Logger // nil: discarded
+	Host    string           // name of this host: an instance is unique on one host only
+	Now     func() time.Time // nil: time.Now; only for the log, as the store has its own clock
+	Metrics *Metrics         // nil counts nothing
+	Log     *slog.Logger     // nil: discarded
 }
 
 // longestAutoPass bounds what is remembered of a group: the messages counted so far.
@@ -80,6 +81,9 @@ func (o Options) withDefaults() Options {
 		if *n.value == 0 {
 			*n.value = n.or
 		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -16,6 +16,7 @@ package greylist
 // the group that is trusted or 0, whether it should be renewed, the passes of
 // both groups, whether the triplet passed, when it was first seen, how long to wait.
 const judgeScript = `
+local function number(v) return tonumber(v or 0) or 0 end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local groups, enough = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -23,11 +24,11 @@ local delay, window, message, remember = tonumber(ARGV[4]), tonumber(ARGV[5]), A
 local reply = {0, 0, 0, 0, 0, 0, 0}
 for i = 1, groups do
   local row = redis.call('HMGET', KEYS[i], 'c', 'p')
-  local count = tonumber(row[1] or 0)
+  local count = number(row[1])
   reply[2 + i] = count
   if enough > 0 and count >= enough and reply[1] == 0 then
     reply[1] = i
-    if now - tonumber(row[2] or 0) >= tonumber(ARGV[3]) then reply[2] = 1 end
+    if now - number(row[2]) >= tonumber(ARGV[3]) then reply[2] = 1 end
   end
 end
 local key = KEYS[groups + 1]
@@ -42,7 +43,7 @@ if not row[1] and not row[2] then
   end
   return reply
 end
-local written = tonumber(row[1] or row[2])
+local written = number(row[1] or row[2])
 local first = math.min(written, now)
 reply[6] = first
 if row[2] then
@@ -66,13 +67,14 @@ return reply
 // KEYS as above. ARGV: number of groups, AutoPass, lifetime of a group, of a
 // triplet, message. It returns whether the triplet was waiting.
 const passScript = `
+local function number(v) return tonumber(v or 0) or 0 end
 local clock = redis.call('TIME')
 local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
 local groups, enough, message = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[5]
 for i = 1, groups do
   if enough > 0 then
     local row = redis.call('HMGET', KEYS[i], 'c', 's')
-    local count, seen = tonumber(row[1] or 0), row[2] or ''
+    local count, seen = number(row[1]), row[2] or ''
     if count < enough and (message == '' or not string.find(' ' .. seen, ' ' .. message .. ' ', 1, true)) then
       count = count + 1
       if message ~= '' then seen = seen .. message .. ' ' end
