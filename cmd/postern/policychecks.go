@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -205,11 +206,16 @@ func (a *assembly) policyMap(name string) (lookup.Map, error) {
 // walker is how policyd follows aliases: in the tables of this process, or by
 // asking the socketmap daemon. Nil: there are none to ask.
 func (a *assembly) walker() *builtin.Walker {
-	virtual, domains := a.set[builtin.Virtual], a.set[builtin.VirtualDomains]
-	if virtual == nil || domains == nil || a.works.role.name != "policyd" && a.tables == nil {
+	alone := a.works.role.name == "policyd"
+	name := cmp.Or(a.config.Policyd.Aliases, builtin.Virtual)
+	aliases, domains := a.set[name], a.set[builtin.VirtualDomains]
+	switch {
+	case aliases == nil || domains == nil || !alone && a.tables == nil:
 		return nil
+	case !alone && name == builtin.Virtual:
+		return a.tables.builtIn.Walker()
 	}
-	return &builtin.Walker{Step: virtual, Hosted: hostedBy(domains)}
+	return &builtin.Walker{Step: aliases, Hosted: hostedBy(domains)}
 }
 
 // destinations are the addresses where a recipient's mail goes in the end.

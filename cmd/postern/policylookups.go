@@ -8,7 +8,7 @@ func (a *assembly) policyMaps() []string {
 	if p == nil || a.works.role.name != "policyd" {
 		return nil
 	}
-	names := []string{p.Greylist.Recipients}
+	names := []string{p.Greylist.Recipients, p.Aliases}
 	for _, limit := range p.RateLimits {
 		names = append(names, limit.Limits)
 	}

@@ -47,7 +47,7 @@ func (a *assembly) openPolicyState(before *assembly) (*policyState, error) {
 	if err != nil {
 		return nil, err
 	}
-	if before != nil && before.policy != nil && before.policy.state.settings == settings {
+	if before != nil && before.policy != nil && before.policy.state.settings.same(settings) {
 		return before.policy.state, nil
 	}
 	s := &policyState{settings: settings}
@@ -55,6 +55,13 @@ func (a *assembly) openPolicyState(before *assembly) (*policyState, error) {
 		return s, s.openMemory(a.works)
 	}
 	return s, s.openRedis(a.works)
+}
+
+// same reports whether a state made of s serves o as well. Another number of
+// keys is in force from the next start: two of one file would overwrite it.
+func (s stateSettings) same(o stateSettings) bool {
+	o.keys = s.keys
+	return s == o
 }
 
 func (a *assembly) stateSettings() (stateSettings, error) {

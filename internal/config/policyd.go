@@ -15,6 +15,7 @@ type Policyd struct {
 	Checks     []string            `yaml:"checks"` // the chain of a request without a known policy_context
 	Chains     map[string][]string `yaml:"chains"` // by policy_context
 	SRSInbound string              `yaml:"srs_inbound"`
+	Aliases    string              `yaml:"aliases"` // the map that main.cf has in virtual_alias_maps; default virtual
 	RateLimits []RateLimit         `yaml:"rate_limits"`
 	SRS        Check               `yaml:"srs"`
 	Bans       Bans                `yaml:"bans"`

@@ -33,6 +33,9 @@ func (v *validator) policyd(c *Config) {
 	p := c.Policyd
 	v.listeners("$.policyd.listen", p.Listen)
 	v.state(p)
+	if p.Aliases != "" {
+		v.mapName("$.policyd.aliases", c, p.Aliases)
+	}
 	v.word("$.policyd.srs_inbound", "srs_inbound", p.SRSInbound, srsInbounds)
 	v.chain("$.policyd.checks", p.Checks)
 	for name, chain := range p.Chains {
