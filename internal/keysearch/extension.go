@@ -30,15 +30,6 @@ func (o *Options) WithoutExtension(address string) string {
 	return address
 }
 
-// Bare is an unquoted local part without its extension, or the whole of one
-// that has none. Without a recipient_delimiter none has.
-func (o *Options) Bare(local string) string {
-	if at := o.extension(local); at > 0 {
-		return local[:at]
-	}
-	return local
-}
-
 // neverSplit names the local parts that Postfix keeps whole whatever the
 // delimiter is, and with a hyphen among the delimiters those of mailing lists.
 func (o *Options) neverSplit(local string) bool {

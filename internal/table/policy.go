@@ -32,8 +32,10 @@ type Policy struct {
 	BelieveTwice bool
 
 	// Refresh is the time between two full reloads where there is no change
-	// feed, if it is less than Options.Refresh; 0 means that. Tables with a
-	// Refresh of their own do not wait for the reloads of others.
+	// feed, if it is less than Options.Refresh; 0 means that. It is longer where
+	// loading takes long, so that it never loads for more than a tenth of the
+	// time. Tables with a Refresh of their own do not wait for the reloads of
+	// others.
 	Refresh time.Duration
 
 	// Whole has the table held even past Options.MaxMemory, because who uses

@@ -114,12 +114,24 @@ func TestBansAreSeenWithinFiveSeconds(t *testing.T) {
 	})
 }
 
-func TestRefreshIsNeverLessOften(t *testing.T) {
-	k := NewKeeper(Options{Refresh: time.Second}, nil,
-		New("alias", nil, StandardPolicy("alias")), New("api_bans", nil, StandardPolicy("api_bans")))
-	for _, w := range k.wards {
-		if got := k.refresh(w); got != time.Second {
-			t.Errorf("%s: %v", w.name, got)
+func TestRefreshOfATable(t *testing.T) {
+	for _, tt := range []struct {
+		table                string
+		configured, loadTook time.Duration
+		want                 time.Duration
+	}{
+		{"alias", time.Minute, 0, time.Minute},
+		{"alias", time.Minute, 10 * time.Second, time.Minute},
+		{"api_bans", time.Minute, 0, bansRefresh},
+		{"api_bans", time.Minute, 100 * time.Millisecond, bansRefresh},
+		{"api_bans", time.Minute, time.Second, 9 * time.Second},
+		{"api_bans", time.Minute, time.Minute, time.Minute},
+		{"api_bans", time.Second, 0, time.Second}, // never less often than is configured
+	} {
+		k := NewKeeper(Options{Refresh: tt.configured}, nil, New(tt.table, nil, StandardPolicy(tt.table)))
+		k.wards[0].loadTook = tt.loadTook
+		if got := k.refresh(k.wards[0]); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,16 +62,16 @@ func (t *fakeTable) Range(yield func(key, value string) bool) {
 type hostedHere struct {
 	leads map[string][]string
 	err   error // of both questions
-	asked int
+	asked atomic.Int64
 }
 
 func (h *hostedHere) hosted(_ context.Context, domain string) (bool, error) {
-	h.asked++
+	h.asked.Add(1)
 	return domain == "example.org" && h.err == nil, h.err
 }
 
 func (h *hostedHere) destinations(_ context.Context, recipient string) ([]string, error) {
-	h.asked++
+	h.asked.Add(1)
 	return h.leads[recipient], h.err
 }
 

@@ -42,7 +42,7 @@ func (l *look) name(local string) *entry {
 	if e := l.book.name(local, l.now); e != nil {
 		return e
 	}
-	e := l.book.name(l.check.extension.Bare(local), l.now)
+	e := l.book.name(l.check.extension.WithoutExtension(local), l.now)
 	if e == nil {
 		l.note(Recipient, Name, local, nil)
 	}

@@ -54,8 +54,8 @@ func TestDestinations(t *testing.T) {
 	t.Run("nobody is asked for nothing", func(t *testing.T) {
 		here := &hostedHere{err: errAway}
 		c := newCheck(t, tableOf("ip:192.0.2.1|- x"), func(o *Options) { o.Hosted, o.Destinations = here.hosted, here.destinations })
-		if got := judged(t, c, request(t, "protocol_state=RCPT recipient=one@example.org")); got != "dunno" || here.asked > 0 {
-			t.Errorf("%s, asked %d times", got, here.asked)
+		if got := judged(t, c, request(t, "protocol_state=RCPT recipient=one@example.org")); got != "dunno" || here.asked.Load() > 0 {
+			t.Errorf("%s, asked %d times", got, here.asked.Load())
 		}
 	})
 }

@@ -124,7 +124,7 @@ func (l *look) email(a address) *entry {
 	if e := l.book.email(a, l.now); e != nil {
 		return e
 	}
-	bare := l.check.extension.Bare(a.local)
+	bare := l.check.extension.WithoutExtension(a.local)
 	if bare == a.local {
 		return nil
 	}
