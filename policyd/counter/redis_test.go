@@ -38,6 +38,7 @@ type miniStore struct {
 func startMini(t *testing.T, now *clock) *miniStore {
 	m := &miniStore{server: miniredis.RunT(t), clock: now, last: now.Now()}
 	m.Redis = redisAt(t, "redis://"+m.server.Addr(), redisserver.Options{})
+	m.tick()
 	return m
 }
 
