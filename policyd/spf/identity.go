@@ -2,6 +2,7 @@ package spf
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"net/netip"
 	"strings"
 
@@ -58,8 +59,8 @@ func (id identity) key() [sha256.Size]byte {
 	h := make([]byte, 0, 512)
 	h = append(h, address[:]...)
 	for _, part := range []string{id.domain, id.local, id.helo} {
+		h = binary.AppendUvarint(h, uint64(len(part)))
 		h = append(h, part...)
-		h = append(h, 0)
 	}
 	return sha256.Sum256(h)
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"postern/policyd"
 )
@@ -108,6 +109,7 @@ func TestParallel(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
+		start := time.Now()
 		var askers sync.WaitGroup
 		for n := range 20 {
 			askers.Go(func() {
@@ -118,8 +120,8 @@ func TestParallel(t *testing.T) {
 			})
 		}
 		askers.Wait()
-		if most.Load() != 2 {
-			t.Errorf("%d lookups at once", most.Load())
+		if took := time.Since(start); most.Load() != 2 || took != defaultTimeout {
+			t.Errorf("%d lookups at once, all answered after %v", most.Load(), took)
 		}
 		close(release)
 		synctest.Wait()
@@ -281,16 +283,14 @@ func TestWhatIsOne(t *testing.T) {
 		q    *policyd.Request
 		want Result
 	}{
-		"first":            {rcpt("203.0.113.1", "mail.sender.example", "alice@helo.example"), Pass},
-		"another HELO":     {rcpt("203.0.113.1", "other.example", "alice@helo.example"), Fail},
-		"one local part":   {rcpt("203.0.113.1", "h.example", "alice@local.example"), Pass},
-		"another":          {rcpt("203.0.113.1", "h.example", "bob@local.example"), Fail},
-		"one client":       {rcpt("192.0.2.1", "h.example", "alice@pass.example"), Pass},
-		"another client":   {rcpt("192.0.3.1", "h.example", "alice@pass.example"), Fail},
-		"one domain":       {rcpt("192.0.2.1", "h.example", "alice@included.example"), Pass},
-		"another domain":   {rcpt("192.0.2.1", "h.example", "alice@soft.example"), SoftFail},
-		"split elsewhere":  {rcpt("192.0.2.1", "h.example\x00alice", "x@soft.example"), SoftFail},
-		"split elsewhere2": {rcpt("192.0.2.1", "h.example", "alice\x00x@soft.example"), SoftFail},
+		"first":          {rcpt("203.0.113.1", "mail.sender.example", "alice@helo.example"), Pass},
+		"another HELO":   {rcpt("203.0.113.1", "other.example", "alice@helo.example"), Fail},
+		"one local part": {rcpt("203.0.113.1", "h.example", "alice@local.example"), Pass},
+		"another":        {rcpt("203.0.113.1", "h.example", "bob@local.example"), Fail},
+		"one client":     {rcpt("192.0.2.1", "h.example", "alice@pass.example"), Pass},
+		"another client": {rcpt("192.0.3.1", "h.example", "alice@pass.example"), Fail},
+		"one domain":     {rcpt("192.0.2.1", "h.example", "alice@included.example"), Pass},
+		"another domain": {rcpt("192.0.2.1", "h.example", "alice@soft.example"), SoftFail},
 	}
 	c, _ := check(t, func(o *Options) { o.Actions = everything(LetPass) })
 	for range 2 {
@@ -300,6 +300,73 @@ func TestWhatIsOne(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestKey: no two identities have the same, however their parts are split.
+func TestKey(t *testing.T) {
+	keys := map[[32]byte]bool{}
+	all := []identity{{local: "ab", helo: "c"}, {local: "a", helo: "bc"}, {local: "a\x00b", helo: "c"}, {local: "a", helo: "b\x00c"}, {domain: "a", local: "bc"}}
+	for _, id := range all {
+		keys[id.key()] = true
+	}
+	if len(keys) != len(all) {
+		t.Errorf("%d keys of %d identities", len(keys), len(all))
+	}
+}
+
+// TestCutShort: the library takes a ptr lookup that was cut short for no match,
+// goes on to "-all", and is not believed.
+func TestCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := New(Options{Resolver: scripted{records(0, "v=spf1 ptr -all"), hang}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if o := c.ask.check(ctx, identityOf(example(Pass))); o.result != TempError {
+			t.Errorf("%s", o.result)
+		}
+	})
+}
+
+// TestMemoryOfRequest: an evaluation goes on after the request's memory serves
+// another.
+func TestMemoryOfRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var asked []string
+		c, err := New(Options{Resolver: scripted{txt: func(_ context.Context, name string) ([]string, error) {
+			time.Sleep(2 * time.Second)
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, strings.Clone(name))
+			return []string{"v=spf1 include:%{l}.%{h}.%{o} -all"}, nil
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		memory := []byte("alice@pass.example h.example")
+		text := unsafe.String(&memory[0], len(memory))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		q := rcpt("192.0.2.55", text[19:], text[:18])
+		if _, err := c.Check(ctx, q); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		for i := range memory {
+			memory[i] = 'z'
+		}
+		time.Sleep(3500 * time.Millisecond)
+		c.Close()
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		if got := strings.Join(asked, " "); !strings.HasPrefix(got, "pass.example. alice.h.example.pass.example.") {
+			t.Errorf("asked for %s", got)
+		}
+	})
 }
 
 // TestBounded: memory does not grow with the number of senders.
