@@ -71,12 +71,13 @@ func (s *spy) Judge(_ context.Context, v Visit, _ Terms, _ bool) (Standing, erro
 }
 
 func upperASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'a' <= r && r <= 'z' {
-			return r - 'a' + 'A'
+	upper := []byte(s)
+	for i, c := range upper {
+		if 'a' <= c && c <= 'z' {
+			upper[i] = c - 'a' + 'A'
 		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
+	}
+	return string(upper)
 }
 
 // FuzzRows: what is read is written the same, and nothing else is read.
