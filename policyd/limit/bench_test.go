@@ -73,6 +73,25 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
+// TestPlansForget has a plan that is used again hold nothing of the request
+// before, whose memory belongs to another by then.
+func TestPlansForget(t *testing.T) {
+	p := newPlan()
+	p.debits = append(p.debits, counter.Debit{Key: "jo@x.example"})
+	p.rules = append(p.rules, &rule{})
+	p.first, p.second = append(p.first, "jo@x.example"), append(p.second, "jo@x.example")
+	p.windows = append(p.windows, counter.Window{N: 1, Per: 1})
+	p.troubled, p.err = &rule{}, context.Canceled
+	debits, rules, first, second := p.debits, p.rules, p.first, p.second
+	p.release()
+	if debits[0].Key != "" || rules[0] != nil || first[0] != "" || second[0] != "" {
+		t.Errorf("kept: %v, %v, %v, %v", debits, rules, first, second)
+	}
+	if len(p.debits)+len(p.rules)+len(p.first)+len(p.second)+len(p.windows) != 0 || p.troubled != nil || p.err != nil {
+		t.Errorf("not empty: %+v", p)
+	}
+}
+
 // BenchmarkTwoRules is phase one and the charge of rules on the client and the
 // login: the check alone, and with the store in memory.
 func BenchmarkTwoRules(b *testing.B) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"postern/internal/duration"
 	"postern/internal/lookup"
 	"postern/policyd"
 	"postern/policyd/counter"
@@ -24,6 +25,7 @@ import (
 //	alias ADDRESS = ADDRESS, …   where an alias leads; all of fwd.example is hosted
 //	store away|back              the store fails, or not any more
 //	aliases away|back            the map of aliases fails, or not any more
+//	wait NAME DURATION           how long what the rule refuses must wait; else 150s
 //	full NAME                    the store has no room for the rule's counters
 //	STATE INSTANCE WORD=VALUE …  a request; INSTANCE - is empty. It has a client_address unless it names one
 //	-> ACTION                    its answer; "error …" for none
@@ -94,6 +96,9 @@ func (d *dialogue) play(line string) {
 		d.ledger.err = trouble(rest, "the store is away")
 	case "aliases":
 		d.aliasTrouble = trouble(rest, "the aliases are away")
+	case "wait":
+		rule, wait, _ := strings.Cut(rest, " ")
+		d.ledger.waits[rule], _ = duration.Parse(wait)
 	case "full":
 		d.ledger.full[rest] = true
 	case "->":

@@ -18,11 +18,12 @@ type ledger struct {
 	full  map[string]bool // rules that find no room
 	err   error
 	calls int
-	wait  time.Duration // Retry of what is refused
+	wait  time.Duration            // Retry of what is refused
+	waits map[string]time.Duration // the same by rule
 }
 
 func newLedger() *ledger {
-	return &ledger{spent: map[string]int64{}, paid: map[string]int64{}, units: map[string]bool{}, full: map[string]bool{}, wait: 150 * time.Second}
+	return &ledger{spent: map[string]int64{}, paid: map[string]int64{}, units: map[string]bool{}, waits: map[string]time.Duration{}, full: map[string]bool{}, wait: 150 * time.Second}
 }
 
 func (l *ledger) Charge(_ context.Context, debits []counter.Debit, outcomes []counter.Outcome, peek bool) error {
@@ -57,7 +58,7 @@ func (l *ledger) judge(d *counter.Debit) counter.Outcome {
 		left := w.N - l.spent[name(d)+"|"+w.Per.String()]
 		o.Never = o.Never || o.Cost > w.N
 		if o.Cost > 0 && o.Cost > left && o.Fits {
-			o.Fits, o.Window, o.Remaining, o.Retry = false, i, left, l.wait
+			o.Fits, o.Window, o.Remaining, o.Retry = false, i, left, either(l.waits[d.Rule], l.wait)
 		}
 		if o.Fits && (i == 0 || left-o.Cost < o.Remaining) {
 			o.Window, o.Remaining = i, left-o.Cost

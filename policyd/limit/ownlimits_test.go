@@ -89,6 +89,9 @@ func TestLookupsAreCounted(t *testing.T) {
 		if key == "away" {
 			return "", false, errors.New("the database is away")
 		}
+		if key == "unsure@x.example" {
+			return "", false, lookup.Unsure(errors.New("the database is away"))
+		}
 		value, found := rows[key]
 		return value, found, nil
 	})
@@ -107,7 +110,7 @@ func TestLookupsAreCounted(t *testing.T) {
 			t.Errorf("%s: %v, %v", login, v.Action, err)
 		}
 	}
-	for _, login := range []string{"jo@x.example", "al@y.example", "eve@z.example", "free", "same", "bad", "away", "bad", "bad"} {
+	for _, login := range []string{"jo@x.example", "al@y.example", "eve@z.example", "free", "same", "bad", "away", "bad", "unsure@x.example"} {
 		ask(login)
 	}
 	if got := strings.Count(log.String(), "\n"); got != 1 || !strings.Contains(log.String(), `"plenty`) || !strings.Contains(log.String(), "rule=login") {
@@ -124,7 +127,7 @@ func TestLookupsAreCounted(t *testing.T) {
 	if ask("bad"); log.Len() == 0 {
 		t.Error("the clock was set back, and nothing is written")
 	}
-	for result, want := range map[string]float64{"key": 1, "domain": 1, "none": 1, "unlimited": 1, "default": 1, "malformed": 4, "trouble": 2} {
+	for result, want := range map[string]float64{"key": 1, "domain": 1, "none": 1, "unlimited": 1, "default": 1, "malformed": 3, "trouble": 3} {
 		if got := testutil.ToFloat64(c.rules[0].metrics.lookups[result]); got != want {
 			t.Errorf("%s: %v, want %v", result, got, want)
 		}
