@@ -279,7 +279,6 @@ func TestReplies(t *testing.T) {
 		{"blanks", "  ", "Sender banned"},
 		{"an attack on the protocol", "x\n\naction=OK\r\n", "Sender banned: x  action=OK"},
 		{"other letters", "Schlüssel \x00\xff", "Sender banned: Schl?ssel  ?"},
-		{"long", strings.Repeat("x", 5000), "Sender banned: " + strings.Repeat("x", 200)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -292,6 +291,16 @@ func TestReplies(t *testing.T) {
 				t.Errorf("reason %q", v.Reason)
 			}
 		})
+	}
+}
+
+// TestLongReason: what does not fit into a reply is cut.
+func TestLongReason(t *testing.T) {
+	c := newCheck(t, tableOf("domain:spam.example|- "+strings.Repeat("long ", 1000)), nil)
+	v, err := c.Check(t.Context(), request(t, "sender=a@spam.example"))
+	got := v.Action.String()
+	if err != nil || !strings.HasPrefix(got, "554 5.7.1 Sender banned: long long") || len(got) > 320 || len(v.Reason) > 300 {
+		t.Errorf("%d bytes: %s, %v", len(got), got, err)
 	}
 }
 

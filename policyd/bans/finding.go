@@ -8,10 +8,6 @@ import (
 	"postern/policyd"
 )
 
-// maxReason bounds a ban's reason in a reply, in bytes: the rest of the line
-// belongs to Postfix.
-const maxReason = 200
-
 // finding is a ban that acts. The zero value is none.
 type finding struct {
 	place Place
@@ -21,10 +17,10 @@ type finding struct {
 	hide  []string // what the reply must not name
 }
 
-// verdict refuses.
+// verdict refuses. How long a reply may be is policyd's affair.
 func (f finding) verdict() policyd.Verdict {
 	text := f.text
-	if reason := policyd.Printable(f.entry.Reason[:min(len(f.entry.Reason), maxReason)]); reason != "" && !f.reveals(reason) {
+	if reason := policyd.Printable(f.entry.Reason); reason != "" && !f.reveals(reason) {
 		text += ": " + reason
 	}
 	return policyd.Verdict{
