@@ -28,12 +28,12 @@
 //
 // An attribute that is empty is unknown, does not apply or is empty indeed:
 //
-//	sender           the null sender, or before MAIL was accepted
+//	sender           the null sender, or before MAIL
 //	recipient        at DATA and END-OF-MESSAGE, if not exactly one was accepted
 //	recipient_count  0 before DATA
 //	size             as declared with MAIL, else 0; at END-OF-MESSAGE as received
-//	instance         until MAIL was accepted; then the same for the whole message
-//	queue_id         until a recipient was accepted
+//	instance         before MAIL was accepted; then the same for the whole message
+//	queue_id         before a recipient was accepted
 //	sasl_username    nobody has logged in
 //	helo_name        before EHLO or HELO
 //
@@ -53,8 +53,8 @@
 // There is no OK: it would skip the restrictions behind this one. HOLD, PREPEND
 // and DISCARD need a message, so MAIL at least, and mean all of its recipients.
 // Postfix puts "<who>: what rejected: " before a text and cuts nothing, so texts
-// are one line of ASCII of at most 300 bytes, as bounded in [Printable]. A
-// reply that decides something ends in the id of its log line.
+// are one line of ASCII of at most 200 bytes, see [Printable]. A reply that
+// decides something ends in the id of its log line, but for a header.
 //
 // # Failure
 //
@@ -64,11 +64,16 @@
 // check_policy_service { … }, say what comes then:
 //
 //	try_limit       attempts, 2. Each sends the request anew, so what is
-//	                charged for a message must be charged once by its instance
+//	                charged for a message must be charged once by its instance.
+//	                After the last attempt Postfix keeps the connection that
+//	                ended; with try_limit=1 it finds it again at every further
+//	                request of the SMTP session and does default_action for
+//	                all of them. There a check had better be open or closed
 //	retry_delay     pause before another attempt, 1 s. A server that closes idle
 //	                connections costs that in the next mail
 //	default_action  done when attempts are used up, "451 4.3.5 Server
-//	                configuration problem". DUNNO lets mail pass
+//	                configuration problem". DUNNO lets mail pass. In braces an
+//	                action with spaces is { default_action = 451 4.3.0 text }
 //	timeout         for a connection, a request and a reply each, 100 s. Answers
 //	                must be well under it: a silent server costs try_limit times
 //	                as much

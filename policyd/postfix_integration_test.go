@@ -226,10 +226,11 @@ func header(mail string) string {
 	return ""
 }
 
-// TestLongTexts: whatever a check says, the reply is a line of SMTP.
-func TestLongTexts(t *testing.T) {
+// TestPostfixLongTexts: whatever a check says, and be the recipient as long as
+// it may (RFC 5321, section 4.5.3.1.3), the reply is a line of SMTP.
+func TestPostfixLongTexts(t *testing.T) {
 	o := openOffice(t, judge{}, map[string]string{"smtpd_recipient_restrictions": "check_policy_service SERVICE"})
-	reply := o.send(t, "long@"+strings.Repeat("d", 50)+".example.com")
+	reply := o.send(t, "long@"+strings.Repeat(strings.Repeat("d", 49)+".", 4)+strings.Repeat("d", 49))
 	// RFC 5321, section 4.5.3.1.5: 512 octets with code and CR LF.
 	if line := fmt.Sprintf("%d %s\r\n", reply.Code, reply.Text); len(line) > 512 || !strings.HasSuffix(reply.Text, "(id ABCDEFGH)") {
 		t.Errorf("a line of %d bytes: %s", len(line), line)
@@ -267,8 +268,41 @@ func TestPostfixWithoutReply(t *testing.T) {
 			if got != c.want || asked.Load() != int64(c.asked) {
 				t.Errorf("replied %q after %d questions, want %q after %d", got, asked.Load(), c.want, c.asked)
 			}
-			if reply := o.send(t, "refuse@example.com"); reply.Code != 554 {
-				t.Errorf("after the trouble: %s", reply)
+			o.recovers(t)
+		})
+	}
+}
+
+// recovers waits until a later session is judged again. The next one may still
+// find the connection that ended, see TestPostfixTriesOnce.
+func (o *office) recovers(t *testing.T) {
+	t.Helper()
+	var reply scratch.Reply
+	for range 20 {
+		if reply = o.send(t, "refuse@example.com"); reply.Code == 554 {
+			return
+		}
+	}
+	t.Errorf("after the trouble: %s", reply)
+}
+
+// TestPostfixTriesOnce: with try_limit=1 one connection that ends costs all
+// further questions of the session; with two attempts it costs a second.
+func TestPostfixTriesOnce(t *testing.T) {
+	for limit, want := range map[string]int{"1": 250, "2": 554} {
+		t.Run("try_limit="+limit, func(t *testing.T) {
+			o := openOffice(t, judge{}, map[string]string{
+				"smtpd_recipient_restrictions": "check_policy_service { SERVICE, try_limit=" + limit + ", default_action=DUNNO }",
+			})
+			recipients := []string{"refuse@1.example.com", "trouble@example.com", "refuse@2.example.com", "refuse@3.example.com"}
+			replies, err := scratch.Submit(t.Context(), o.mta.Addr(), "a@example.net", recipients, "Subject: x\n\nx\n")
+			if err != nil || len(replies) < 7 {
+				t.Fatalf("%v\n%s", err, scratch.Transcript(replies))
+			}
+			for i, code := range []int{554, 250, want, want} {
+				if got := replies[3+i]; got.Code != code {
+					t.Errorf("%s, want %d", got, code)
+				}
 			}
 		})
 	}
