@@ -40,6 +40,7 @@ type Step struct {
 	Rule    string   `json:"rule,omitempty"`
 	Reason  string   `json:"reason,omitempty"`
 	Trouble string   `json:"trouble,omitempty"`
+	Moot    bool     `json:"moot,omitempty"` // the decision was made before: mail never gets here
 }
 
 // Known reports whether a policy_context has a chain of its own.
@@ -77,6 +78,8 @@ type judgement struct {
 	q        *Request
 	decision Decision
 	answered func() // of the verdict that is the decision
+	settled  bool   // nothing that follows changes the decision
+	trouble  error  // there is none
 	due      []due
 	room     [4]due // of due, for the usual chain
 }
@@ -89,16 +92,25 @@ type due struct {
 // walk asks the chain, and then charges.
 func (j *judgement) walk(ctx context.Context, chain []Link) error {
 	for i := range chain {
-		if over, err := j.ask(ctx, &chain[i]); over || err != nil {
-			return err
+		if j.ends(j.ask(ctx, &chain[i])) {
+			return j.trouble
 		}
 	}
 	for _, due := range j.due {
-		if over, err := j.charge(ctx, due.link, due.charger); over || err != nil {
-			return err
+		if j.ends(j.charge(ctx, due.link, due.charger)) {
+			return j.trouble
 		}
 	}
-	return nil
+	return j.trouble
+}
+
+// ends reports whether the walk ends here. One that is explained goes on, to
+// show what the other checks would have said.
+func (j *judgement) ends(over bool, err error) bool {
+	if !j.settled && (over || err != nil) {
+		j.settled, j.trouble = true, err
+	}
+	return j.settled && !j.q.Explaining()
 }
 
 // ask reports whether the decision is made.
@@ -145,7 +157,7 @@ func (j *judgement) take(l *Link, ask func() (Verdict, error)) (over bool, err e
 // decide reports whether nothing can follow on v.
 func (j *judgement) decide(l *Link, v Verdict) (over bool) {
 	d := &j.decision
-	if v.Action.IsDunno() || v.Action.GoesOn() && !weightier(v.Action, d.Action) {
+	if j.settled || v.Action.IsDunno() || v.Action.GoesOn() && !weightier(v.Action, d.Action) {
 		return false
 	}
 	d.Action, d.Check, d.Rule, d.Reason, d.Routine = v.Action, l.Name, v.Rule, v.Reason, v.Routine
@@ -169,7 +181,7 @@ func (j *judgement) skip(l *Link) {
 }
 
 func (j *judgement) explain(l *Link, v Verdict, notes []string, err error) {
-	step := Step{Check: l.Name, Mode: l.Mode, Notes: notes, Verdict: v.Action.String(), Rule: v.Rule, Reason: v.Reason}
+	step := Step{Check: l.Name, Mode: l.Mode, Notes: notes, Verdict: v.Action.String(), Rule: v.Rule, Reason: v.Reason, Moot: j.settled}
 	if err != nil {
 		step.Verdict, step.Trouble = "no reply", err.Error()
 	}

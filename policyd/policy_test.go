@@ -194,6 +194,33 @@ func TestShadow(t *testing.T) {
 	}
 }
 
+// TestExplainAll: checks behind the decision are told of, and do not change it.
+func TestExplainAll(t *testing.T) {
+	for _, c := range []struct{ chain, want, told string }{
+		{"a+defer b:reject c:defer", "554 5.7.1 b", "a b c! a!"},
+		{"a:trouble b:reject", "trouble", "a b!"},
+		{"a:prepend b:reject c:hold", "554 5.7.1 b", "a b c!"},
+	} {
+		var asked []string
+		p := &Policy{Default: chainOf(t, c.chain, &asked)}
+		d, err := p.Explain(context.Background(), &Request{})
+		got := d.Action.String()
+		if err != nil {
+			got = "trouble"
+		}
+		var told []string
+		for _, s := range d.Steps {
+			if s.Moot {
+				s.Check += "!"
+			}
+			told = append(told, s.Check)
+		}
+		if got != c.want || strings.Join(told, " ") != c.told {
+			t.Errorf("%s: %s, told %v; want %s, %s", c.chain, got, told, c.want, c.told)
+		}
+	}
+}
+
 // TestExplain: every link is told of, and no metric moves.
 func TestExplain(t *testing.T) {
 	var asked []string

@@ -190,6 +190,9 @@ func printStep(w io.Writer, s policyd.Step) {
 		name += " (shadow)"
 	}
 	outcome := s.Verdict
+	if s.Moot {
+		outcome = "would answer " + outcome
+	}
 	if s.Skipped != "" {
 		outcome = "not asked: " + s.Skipped
 	}
