@@ -55,8 +55,8 @@
 //
 // # State
 //
-// Save writes the counters that are not empty and what was paid, Load reads
-// them; see save.go for the format. The wall clock tells how long the daemon
+// Save writes the counters that were charged within their Per, and what was
+// paid, Load reads them; see save.go for the format. The wall clock tells how long the daemon
 // was away. Keys are addresses, logins and domains in clear: the file has mode
 // 0600.
 //

@@ -42,7 +42,7 @@ func (m *Memory) Load(path string) error {
 		m.paid.clear()
 		err = fmt.Errorf("counters: %w", err)
 	}
-	m.metrics.keys(m.counters.len())
+	m.metrics.keys(m.counters.len)
 	return err
 }
 
@@ -140,7 +140,7 @@ func (l *loader) payment(r *fields) error {
 
 // sortIdle puts the idle counters into the order of their last charge.
 func (c *counters) sortIdle() {
-	idle := make([]*counter, 0, c.len()-len(c.held))
+	idle := make([]*counter, 0, c.len-len(c.held))
 	for x := c.idle.next; x != &c.idle; x = x.next {
 		idle = append(idle, x)
 	}

@@ -55,7 +55,7 @@ func NewMemory(o MemoryOptions) *Memory {
 func (m *Memory) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.counters.len()
+	return m.counters.len
 }
 
 // Charge implements Store. An error is a debit that makes no sense: an empty
@@ -94,7 +94,7 @@ func (m *Memory) charge(c *call, debits []Debit, outcomes []Outcome, peek bool) 
 		c.commit(debits, m.counters, m.paid)
 		m.changes++
 	}
-	m.metrics.keys(m.counters.len())
+	m.metrics.keys(m.counters.len)
 }
 
 // now is the instant on the store's own clock, with what it makes void forgotten.
@@ -117,8 +117,9 @@ type storeClock struct {
 // longest is a step of the clock after which every counter is empty.
 const longest = 366 * 24 * time.Hour
 
-// tick returns the instant. It has jumped when everything has drained; the
-// store's clock goes on where it was, so that it never overflows.
+// tick returns the instant. It has jumped when everything has drained, and
+// begins at 0 again, so that it does not overflow, even if the wall clock goes
+// back and forth by years.
 func (c *storeClock) tick(wall time.Time) (now int64, jumped bool) {
 	ns := wall.UnixNano()
 	step := ns - c.wall
@@ -127,7 +128,7 @@ func (c *storeClock) tick(wall time.Time) (now int64, jumped bool) {
 		c.started = true
 		return 0, false
 	}
-	if step > int64(longest) || c.now > 1<<61 {
+	if step > int64(longest) || step > int64(longest/12) && c.now > 1<<61 {
 		c.now = 0
 		return 0, true
 	}

@@ -2,6 +2,8 @@ package counter
 
 import (
 	"container/heap"
+	"hash/maphash"
+	"math/bits"
 	"strings"
 	"time"
 )
@@ -12,17 +14,24 @@ import (
 // longer are. A charge moves a counter within or between them in O(log n), and
 // each that leaves the heap by itself had been put there by a charge. So
 // nothing is ever searched for.
+//
+// The hash table has its size from the beginning, one pointer for each counter
+// that may be, and never grows: there is no moment at which all move, and a
+// flood of keys that come and go leaves nothing behind, as it does in a map.
 type counters struct {
-	max   int
-	byID  map[id]*counter
-	kinds map[kindName]*kind
-	idle  counter // ring: next is the oldest
-	held  held
+	max     int
+	len     int
+	seed    maphash.Seed
+	buckets []*counter // chains by hash; a power of two
+	kinds   map[kindName]*kind
+	idle    counter // ring: next is the oldest
+	held    held
 }
 
 // kind is what the counters of a rule and a Per have in common.
 type kind struct {
 	kindName
+	salt     uint64
 	counters int
 }
 
@@ -31,28 +40,32 @@ type kindName struct {
 	per  time.Duration
 }
 
-type id struct {
-	kind *kind
-	key  string
-}
-
 // counter is one counter. Its instant is one of the store's own clock.
 type counter struct {
-	id
+	kind *kind
+	key  string
 	level
 	at         int64    // instant of level
 	n          int64    // N as last asked
 	prev, next *counter // in the idle ring; nil while held
 	holdIndex  int      // in the heap, while held
+	chain      *counter // the next in the bucket
 }
 
 func newCounters(maximum int) *counters {
-	c := &counters{max: maximum, byID: map[id]*counter{}, kinds: map[kindName]*kind{}}
+	c := &counters{
+		max: maximum, seed: maphash.MakeSeed(), kinds: map[kindName]*kind{},
+		buckets: make([]*counter, 1<<bits.Len(uint(maximum-1))),
+	}
 	c.clear()
 	return c
 }
 
-func (c *counters) len() int { return len(c.byID) }
+// bucket is where the chain begins in which such a counter is.
+func (c *counters) bucket(k *kind, key string) **counter {
+	hash := maphash.String(c.seed, key) ^ k.salt
+	return &c.buckets[hash&uint64(len(c.buckets)-1)]
+}
 
 // find returns nil if there is none.
 func (c *counters) find(rule, key string, per time.Duration) *counter {
@@ -60,7 +73,12 @@ func (c *counters) find(rule, key string, per time.Duration) *counter {
 	if k == nil {
 		return nil
 	}
-	return c.byID[id{k, key}]
+	for x := *c.bucket(k, key); x != nil; x = x.chain {
+		if x.kind == k && x.key == key {
+			return x
+		}
+	}
+	return nil
 }
 
 // room is how many new counters can be had, without those over their limit. It
@@ -85,21 +103,27 @@ func (c *counters) release(now int64, most int) {
 
 // add makes a counter, for which there must be room. The strings are cloned.
 func (c *counters) add(rule, key string, per time.Duration) *counter {
-	if c.len() >= c.max {
+	if c.len >= c.max {
 		c.remove(c.idle.next)
 	}
-	name := kindName{rule, per}
-	k := c.kinds[name]
-	if k == nil {
-		name.rule = strings.Clone(rule)
-		k = &kind{kindName: name}
-		c.kinds[name] = k
-	}
+	k := c.kind(rule, per)
 	k.counters++
-	x := &counter{id: id{k, strings.Clone(key)}}
-	c.byID[x.id] = x
+	bucket := c.bucket(k, key)
+	x := &counter{kind: k, key: strings.Clone(key), chain: *bucket}
+	*bucket = x
+	c.len++
 	c.pushIdle(x)
 	return x
+}
+
+func (c *counters) kind(rule string, per time.Duration) *kind {
+	if k := c.kinds[kindName{rule, per}]; k != nil {
+		return k
+	}
+	k := &kind{kindName: kindName{strings.Clone(rule), per}}
+	k.salt = maphash.Comparable(c.seed, k.kindName)
+	c.kinds[k.kindName] = k
+	return k
 }
 
 func (c *counters) remove(x *counter) {
@@ -108,7 +132,12 @@ func (c *counters) remove(x *counter) {
 	} else {
 		heap.Remove(&c.held, x.holdIndex)
 	}
-	delete(c.byID, x.id)
+	link := c.bucket(x.kind, x.key)
+	for *link != x {
+		link = &(*link).chain
+	}
+	*link = x.chain
+	c.len--
 	if x.kind.counters--; x.kind.counters == 0 {
 		delete(c.kinds, x.kind.kindName)
 	}
@@ -143,10 +172,25 @@ func (c *counters) limit(x *counter, n, now int64) {
 
 // clear forgets all counters.
 func (c *counters) clear() {
-	clear(c.byID)
+	clear(c.buckets)
 	clear(c.kinds)
-	c.held = nil
+	c.held, c.len = nil, 0
 	c.idle.next, c.idle.prev = &c.idle, &c.idle
+}
+
+// walk visits the counters of some buckets and returns where to go on; done
+// when there is nothing left. Others may change the counters between two walks:
+// what is there all the time is visited once. visit may remove its counter.
+func (c *counters) walk(from int, visit func(*counter)) (next int, done bool) {
+	next = min(from+batch, len(c.buckets))
+	for _, x := range c.buckets[from:next] {
+		for x != nil {
+			chain := x.chain
+			visit(x)
+			x = chain
+		}
+	}
+	return next, next == len(c.buckets)
 }
 
 func (x *counter) window() Window { return Window{N: x.n, Per: x.kind.per} }

@@ -16,7 +16,7 @@ func (m *Memory) Take(most int) []Level {
 	defer m.mu.Unlock()
 	now := m.now()
 	var taken []Level
-	for len(taken) < most && m.counters.len() > 0 {
+	for len(taken) < most && m.counters.len > 0 {
 		x := m.counters.any()
 		if units := x.now(now).up(); units > 0 {
 			taken = append(taken, Level{x.kind.rule, x.key, x.window(), units})
@@ -24,7 +24,7 @@ func (m *Memory) Take(most int) []Level {
 		m.counters.remove(x)
 		m.changes++
 	}
-	m.metrics.keys(m.counters.len())
+	m.metrics.keys(m.counters.len)
 	return taken
 }
 
@@ -51,5 +51,5 @@ func (m *Memory) Put(levels []Level) {
 		m.counters.charge(x, sum, x.n, now)
 		m.changes++
 	}
-	m.metrics.keys(m.counters.len())
+	m.metrics.keys(m.counters.len)
 }

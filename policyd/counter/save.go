@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// batch is how many counters are copied under the lock at a time.
+// batch is about how many counters are looked at under the lock at a time.
 const batch = 1000
 
 // Save writes the state to the file, and forgets what is empty. Charges go on
@@ -37,55 +37,51 @@ type saver struct {
 	w            io.Writer
 	started      int64
 	out, payload []byte
-	count        int
 	err          error
 }
 
-// counters ranges over a map that others change between two steps: what is
-// there all the time comes once.
 func (s *saver) counters() {
-	for _, x := range s.m.counters.byID {
-		if s.err != nil {
-			return
-		}
-		if x.empty(s.m.clock.now) || x.now(s.m.clock.now) == (level{}) {
-			s.m.counters.remove(x)
-			s.step()
-			continue
-		}
-		saved := savedCounter{x.kind.rule, x.key, x.window(), x.level, s.started - x.at}
-		s.payload = saved.append(s.payload[:0])
-		s.record(counterRecord, s.payload)
+	for next, done := 0, false; !done && s.err == nil; s.flush() {
+		next, done = s.m.counters.walk(next, s.counter)
 	}
-	s.m.metrics.keys(s.m.counters.len())
+	s.m.metrics.keys(s.m.counters.len)
 }
 
+func (s *saver) counter(x *counter) {
+	if x.empty(s.m.clock.now) {
+		s.m.counters.remove(x)
+		return
+	}
+	saved := savedCounter{x.kind.rule, x.key, x.window(), x.level, s.started - x.at}
+	s.payload = saved.append(s.payload[:0])
+	s.record(counterRecord, s.payload)
+}
+
+// payments ranges over a map that others change between two steps, which a map
+// allows: what is there all the time comes once.
 func (s *saver) payments(generation map[payID]int64, which byte) {
+	count := 0
 	for id, paid := range generation {
 		if s.err != nil {
 			return
 		}
 		s.payload = binary.AppendVarint(append(s.payload[:0], id[:]...), paid)
 		s.record(paymentRecord, append(s.payload, which))
+		if count++; count%batch == 0 {
+			s.flush()
+		}
 	}
 }
 
 func (s *saver) record(what byte, payload []byte) {
 	s.out = appendRecord(s.out, what, payload)
-	s.step()
-}
-
-func (s *saver) step() {
-	if s.count++; s.count%batch == 0 {
-		s.flush()
-	}
 }
 
 // flush writes while others have the lock.
 func (s *saver) flush() {
 	s.m.mu.Unlock()
 	defer s.m.mu.Lock()
-	if s.err == nil {
+	if s.err == nil && len(s.out) > 0 {
 		_, s.err = s.w.Write(s.out)
 	}
 	s.out = s.out[:0]
@@ -142,16 +138,15 @@ func (m *Memory) tidy() (changes uint64) {
 	defer m.mu.Unlock()
 	m.now()
 	changes = m.changes
-	count := 0
-	for _, x := range m.counters.byID {
-		if x.empty(m.clock.now) {
-			m.counters.remove(x)
-		}
-		if count++; count%batch == 0 {
-			m.mu.Unlock()
-			m.mu.Lock()
-		}
+	for next, done := 0, false; !done; {
+		next, done = m.counters.walk(next, func(x *counter) {
+			if x.empty(m.clock.now) {
+				m.counters.remove(x)
+			}
+		})
+		m.mu.Unlock()
+		m.mu.Lock()
 	}
-	m.metrics.keys(m.counters.len())
+	m.metrics.keys(m.counters.len)
 	return changes
 }
