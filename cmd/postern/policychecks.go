@@ -34,7 +34,7 @@ func (a *assembly) policyLinks() (map[string]policyd.Link, error) {
 		{"srs", p.SRS, a.srsCheck},
 		{"bans", p.Bans.Check, a.bansCheck},
 		{"spf", p.SPF.Check, a.spfCheck},
-		{"greylist", p.Greylist.Check, a.greylistCheck},
+		{"greylist", failing(p.Greylist.Check, policyd.FailOpen), a.greylistCheck},
 		{"rate_limits", config.Check{}, a.limitCheck},
 	} {
 		if !hasCheck(p, known.name) {
@@ -49,6 +49,12 @@ func (a *assembly) policyLinks() (map[string]policyd.Link, error) {
 		}
 	}
 	return links, nil
+}
+
+// failing is c with what it does in trouble, unless that is configured.
+func failing(c config.Check, fail policyd.Fail) config.Check {
+	c.Fail = cmp.Or(c.Fail, string(fail))
+	return c
 }
 
 // policyLink puts the settings around a check.
@@ -164,15 +170,17 @@ func (a *assembly) spfCheck() (policyd.Check, error) {
 
 func (a *assembly) greylistCheck() (policyd.Check, error) {
 	g := a.config.Policyd.Greylist
-	skip, err := policyd.ParseNetworks(g.SkipClients)
+	networks, domains := g.Skipped()
+	skip, err := policyd.ParseNetworks(networks)
 	if err != nil {
 		return nil, err
 	}
 	o := greylist.Options{
 		Store: a.policy.state.greylist,
-		Delay: time.Duration(g.Delay), RetryWindow: time.Duration(g.RetryWindow), PassLifetime: time.Duration(g.Lifetime),
+		Delay: time.Duration(g.Delay), RetryWindow: time.Duration(g.RetryWindow),
+		PassLifetime: time.Duration(g.Lifetime), AutoPassLifetime: time.Duration(g.Lifetime),
 		AutoPass: g.AutoPass, IPv4Bits: g.IPv4Prefix, IPv6Bits: g.IPv6Prefix, Pools: g.Pools,
-		Delimiter: a.config.RecipientDelimiter, SkipClients: skip, SkipSenders: g.SkipSenders,
+		Delimiter: a.config.RecipientDelimiter, SkipClients: skip, SkipClientDomains: domains, SkipSenders: g.SkipSenders,
 		Host: hostName(), Metrics: a.works.greylist, Log: a.works.log,
 	}
 	if w := a.walker(); w != nil {

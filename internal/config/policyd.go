@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"postern/policyd"
 )
 
 // Policyd is the policy delegation daemon.
@@ -63,9 +65,21 @@ type Greylist struct {
 	IPv4Prefix  int      `yaml:"ipv4_prefix"`
 	IPv6Prefix  int      `yaml:"ipv6_prefix"`
 	Pools       []string `yaml:"pools"` // domains of client names that are one sender
-	SkipClients []string `yaml:"skip_clients"`
-	SkipSenders []string `yaml:"skip_senders"`
+	SkipClients []string `yaml:"skip_clients"` // addresses, networks, domains of verified client names
+	SkipSenders []string `yaml:"skip_senders"` // domains
 	Recipients  string   `yaml:"recipients"` // map: yes or no by recipient or @domain
+}
+
+// Skipped are the networks and the domains of client names that never wait.
+func (g *Greylist) Skipped() (networks, domains []string) {
+	for _, word := range g.SkipClients {
+		if _, err := policyd.ParseNetwork(strings.TrimPrefix(word, "!")); err == nil {
+			networks = append(networks, word)
+			continue
+		}
+		domains = append(domains, word)
+	}
+	return networks, domains
 }
 
 // SPF is the SPF check. What is zero has its default.

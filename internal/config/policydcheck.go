@@ -107,6 +107,15 @@ func (v *validator) networks(path string, list []string) {
 	}
 }
 
+// domains demands names with a dot, and no addresses.
+func (v *validator) domains(path string, list []string) {
+	for _, word := range list {
+		if !strings.Contains(word, ".") || strings.ContainsAny(word, "@/! ") {
+			v.fail(path, "%.100q is no domain: write example.org, which stands for all below it, too", word)
+		}
+	}
+}
+
 func (v *validator) rateLimit(path string, c *Config, l RateLimit, names map[string]bool) {
 	v.check(path, c.Policyd, l.Check)
 	v.word(path+".count", "count", l.Count, rateCounts)
@@ -163,7 +172,10 @@ func (v *validator) greylist(c *Config) {
 	g := c.Policyd.Greylist
 	v.check(path, c.Policyd, g.Check)
 	v.prefix(path, g.IPv4Prefix, g.IPv6Prefix)
-	v.networks(path+".skip_clients", g.SkipClients)
+	_, domains := g.Skipped()
+	v.domains(path+".skip_clients", domains)
+	v.domains(path+".skip_senders", g.SkipSenders)
+	v.domains(path+".pools", g.Pools)
 	if g.Recipients != "" {
 		v.mapName(path+".recipients", c, g.Recipients)
 	}
