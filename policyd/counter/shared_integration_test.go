@@ -232,3 +232,51 @@ func TestRealSharedManyCounters(t *testing.T) {
 		}
 	}
 }
+
+// TestRealSharedStoppedWays: whatever leads to a Redis that hangs, a decision
+// takes the budget at most, of a host that has spoken to it and of one that has not.
+func TestRealSharedStoppedWays(t *testing.T) {
+	for name, start := range map[string]func(*testing.T) (at string, servers []*scratch.Redis){
+		"Cluster": func(t *testing.T) (string, []*scratch.Redis) {
+			nodes := scratchtest.RedisCluster(t, 3)
+			return "redis+cluster://" + nodes[0].Addr() + "," + nodes[1].Addr(), nodes
+		},
+		"Sentinel": func(t *testing.T) (string, []*scratch.Redis) {
+			master := scratchtest.Redis(t, scratch.RedisOptions{})
+			sentinel := scratchtest.RedisSentinel(t, master)
+			return "redis+sentinel://" + sentinel.Addr() + "/mymaster", []*scratch.Redis{master, sentinel}
+		},
+		"socket": func(t *testing.T) (string, []*scratch.Redis) {
+			server := scratchtest.Redis(t, scratch.RedisOptions{})
+			return "redis:" + server.Socket(), []*scratch.Redis{server}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at, servers := start(t)
+			warm := running(t, at)
+			d := everyDay(100)
+			eventually(t, "Redis is used", func() bool { decided(t, warm, d); return warm.Up() })
+			for _, s := range servers {
+				if err := s.Pause(); err != nil {
+					t.Fatal(err)
+				}
+				defer s.Resume()
+			}
+			cold := running(t, at)
+			for name, h := range map[string]host{"warm": warm, "cold": cold} {
+				if _, took := decided(t, h, d); took > 10*h.budget {
+					t.Errorf("%s: took %v", name, took)
+				}
+				if _, took := decided(t, h, d); h.Up() || took > h.budget {
+					t.Errorf("%s: up %v, took %v", name, h.Up(), took)
+				}
+			}
+			for _, s := range servers {
+				if err := s.Resume(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			eventually(t, "Redis is back", func() bool { return warm.Up() && cold.Up() })
+		})
+	}
+}
