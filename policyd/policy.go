@@ -128,13 +128,12 @@ func (j *judgement) charge(ctx context.Context, l *Link, c Charger) (over bool, 
 
 // take asks, and adds the verdict to the decision.
 func (j *judgement) take(l *Link, ask func() (Verdict, error)) (over bool, err error) {
-	var notes []string
 	if j.q.notes != nil {
-		j.q.notes = &notes
+		j.q.notes = new([]string)
 	}
 	v, err := ask()
 	if j.q.notes != nil {
-		j.explain(l, v, notes, err)
+		j.explain(l, v, *j.q.notes, err)
 	}
 	if err != nil {
 		j.policy.Metrics.count(l.Name, ruleTrouble, "no_reply")
