@@ -39,9 +39,6 @@ func newBan() *cobra.Command {
 		},
 	}
 	cmd.AddCommand(newBanAdd(), newBanList(), newBanRevoke())
-	for _, sub := range cmd.Commands() {
-		sub.Args = usageArgs(sub.Args)
-	}
 	return cmd
 }
 

@@ -64,10 +64,10 @@ type Greylist struct {
 	AutoPass    int      `yaml:"auto_pass"` // passes after which a network is not asked any more; -1: never
 	IPv4Prefix  int      `yaml:"ipv4_prefix"`
 	IPv6Prefix  int      `yaml:"ipv6_prefix"`
-	Pools       []string `yaml:"pools"` // domains of client names that are one sender
+	Pools       []string `yaml:"pools"`        // domains of client names that are one sender
 	SkipClients []string `yaml:"skip_clients"` // addresses, networks, domains of verified client names
 	SkipSenders []string `yaml:"skip_senders"` // domains
-	Recipients  string   `yaml:"recipients"` // map: yes or no by recipient or @domain
+	Recipients  string   `yaml:"recipients"`   // map: yes or no by recipient or @domain
 }
 
 // Skipped are the networks and the domains of client names that never wait.
