@@ -156,7 +156,9 @@ func runExamples(t *testing.T, path, file string, commands ...string) (n int) {
 				args := append(strings.Fields(command), append([]string{"--config", file}, strings.Fields(rest)...)...)
 				var out, errs bytes.Buffer
 				run(context.Background(), args, nil, &out, &errs)
-				complaints := slices.DeleteFunc(strings.Split(errs.String(), "\n"), func(s string) bool { return s == "" || strings.Contains(s, "clock of SRS") || strings.HasPrefix(s, "postern: note:") })
+				complaints := slices.DeleteFunc(strings.Split(errs.String(), "\n"), func(s string) bool {
+					return s == "" || strings.Contains(s, "clock of SRS") || strings.HasPrefix(s, "postern: note:")
+				})
 				if !matches(want, out.String()) || len(complaints) > 0 {
 					t.Errorf("%s\nprinted: %s%s\nwant: %s", line, &out, &errs, want)
 				}
