@@ -4,98 +4,39 @@ package envelope
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"log/slog"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 )
 
-// redisServer is a real one in a folder of its own.
-type redisServer struct {
-	dir, port string
-	arguments []string
-	process   *exec.Cmd
-	client    *redis.Client // of the test, without limits of the store
+// redisServer is a real one.
+type redisServer struct{ *scratch.Redis }
+
+func startRedis(t *testing.T, arguments ...string) redisServer {
+	t.Helper()
+	return redisServer{scratchtest.Redis(t, scratch.RedisOptions{Args: arguments})}
 }
 
-func startRedis(t *testing.T, arguments ...string) *redisServer {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	dir, err := os.MkdirTemp("", "redis") // short: a socket is in it
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &redisServer{dir: dir, port: port, arguments: arguments}
-	t.Cleanup(func() {
-		r.kill(t)
-		os.RemoveAll(dir)
-	})
-	r.start(t)
-	return r
-}
+func (r redisServer) at() string { return "redis://" + r.Addr() }
 
-func (r *redisServer) at() string     { return "redis://127.0.0.1:" + r.port }
-func (r *redisServer) socket() string { return filepath.Join(r.dir, "s") }
-
-// launch begins the process; it may not answer yet.
-func (r *redisServer) launch(t *testing.T, more ...string) {
+func (r redisServer) start(t *testing.T, more ...string) {
 	t.Helper()
-	arguments := append([]string{
-		"--bind", "127.0.0.1", "--port", r.port, "--unixsocket", r.socket(), "--dir", r.dir, "--save", "", "--appendonly", "no",
-		"--enable-debug-command", "yes", "--logfile", filepath.Join(r.dir, "log"),
-	}, append(r.arguments, more...)...)
-	r.process = exec.Command("redis-server", arguments...)
-	if err := r.process.Start(); err != nil {
+	if err := r.Start(t.Context(), more...); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (r *redisServer) start(t *testing.T, more ...string) {
+func (r redisServer) do(t *testing.T, command ...any) any {
 	t.Helper()
-	r.launch(t, more...)
-	r.client = redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + r.port, DialerRetries: 1, Protocol: 2, MaxRetries: -1})
-	eventually(t, "redis-server answers", func() bool {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+r.port)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
-}
-
-// kill ends it as a crash would.
-func (r *redisServer) kill(t *testing.T) {
-	t.Helper()
-	if r.process == nil {
-		return
-	}
-	r.client.Close()
-	r.process.Process.Kill()
-	r.process.Wait()
-	r.process = nil
-}
-
-func (r *redisServer) do(t *testing.T, command ...any) any {
-	t.Helper()
-	result, err := r.client.Do(context.Background(), command...).Result()
-	if err != nil {
-		t.Fatalf("%v: %v", command, err)
-	}
-	return result
+	return scratchtest.RedisDo(t, r.Redis, command...)
 }
 
 func eventually(t *testing.T, what string, done func() bool) {
@@ -113,7 +54,7 @@ func TestRedis(t *testing.T) {
 		"test@otherdomain.com", "jörg@straße.example", "j\xf6rg\xff\x01\r\n$3@example.com", strings.Repeat("x", 500) + "@example.com",
 	}
 	for name, at := range map[string]string{
-		"url": r.at() + "/5", "PostSRSd's form": "redis:127.0.0.1:" + r.port, "socket": "redis:" + r.socket(),
+		"url": r.at() + "/5", "PostSRSd's form": "redis:" + r.Addr(), "socket": "redis:" + r.Socket(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := subject{Store: open(t, at, Options{})}
@@ -175,7 +116,7 @@ func TestRedisKilledAndRestarted(t *testing.T) {
 	s := subject{Store: open(t, r.at(), Options{})}
 	for range 2 {
 		s.put(t, "a@b.c")
-		r.kill(t)
+		r.Kill()
 		inTime(t, s, "connection refused")
 		r.start(t)
 		s.gives(t, Alias("a@b.c"), "") // that server keeps nothing
@@ -188,12 +129,12 @@ func TestRedisStopped(t *testing.T) {
 	r := startRedis(t)
 	s := subject{Store: open(t, r.at(), Options{Timeout: 300 * time.Millisecond})}
 	s.put(t, "a@b.c")
-	if err := r.process.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := r.Pause(); err != nil {
 		t.Fatal(err)
 	}
 	inTime(t, s, "no answer in time")
 	fails(t, open(t, r.at(), Options{Timeout: 300 * time.Millisecond}).Ping(t.Context()), "no answer in time")
-	if err := r.process.Process.Signal(syscall.SIGCONT); err != nil {
+	if err := r.Resume(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it answers again", func() bool { return s.Ping(t.Context()) == nil })
@@ -207,7 +148,7 @@ func TestRedisLoading(t *testing.T) {
 	s.put(t, "a@b.c")
 	r.do(t, "DEBUG", "POPULATE", 5000)
 	r.do(t, "SAVE")
-	r.kill(t)
+	r.Kill()
 	r.start(t, "--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024")
 	inTime(t, s, "the server is loading its data (LOADING)")
 	eventually(t, "it has loaded", func() bool { return s.Ping(t.Context()) == nil })
@@ -221,7 +162,7 @@ func TestRedisLogins(t *testing.T) {
 	r.do(t, "ACL", "SETUSER", "default", "on", "resetpass", ">s3cr3tD", "+@all")
 	var log bytes.Buffer
 	login := func(login string) subject {
-		return subject{Store: open(t, "redis://"+login+"@127.0.0.1:"+r.port+"/2", Options{Log: slog.New(slog.NewTextHandler(&log, nil))})}
+		return subject{Store: open(t, "redis://"+login+"@"+r.Addr()+"/2", Options{Log: slog.New(slog.NewTextHandler(&log, nil))})}
 	}
 	for _, good := range []string{"srs:s3cr3t", ":s3cr3tD", "default:s3cr3tD"} {
 		s := login(good)
@@ -290,52 +231,49 @@ func TestRedisReplica(t *testing.T) {
 // TestRedisSentinel: a real failover; no sender is lost and none is refused after it.
 func TestRedisSentinel(t *testing.T) {
 	master := startRedis(t)
-	replica := startRedis(t, "--replicaof", "127.0.0.1 "+master.port)
-	guard := startSentinel(t, master.port)
-	s := subject{Store: open(t, "redis+sentinel://127.0.0.1:"+guard.port+"/mymaster", Options{})}
+	replica := startRedis(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.Port()))
+	guard := redisServer{scratchtest.RedisSentinel(t, master.Redis)}
+	s := subject{Store: open(t, "redis+sentinel://"+guard.Addr()+"/mymaster", Options{})}
 	s.put(t, "before@example.com")
 	eventually(t, "the replica has it", func() bool {
-		n, err := replica.client.DBSize(t.Context()).Result()
-		return err == nil && n == 1
+		return replica.do(t, "DBSIZE") == int64(1)
 	})
 	eventually(t, "the Sentinel fails over", func() bool {
-		return guard.client.Do(t.Context(), "SENTINEL", "FAILOVER", "mymaster").Err() == nil
+		client := redis.NewClient(&redis.Options{Addr: guard.Addr(), Protocol: 2, DisableIdentity: true})
+		defer client.Close()
+		return client.Do(t.Context(), "SENTINEL", "FAILOVER", "mymaster").Err() == nil
 	})
 	eventually(t, "a sender is in the replica", func() bool {
 		if s.Put(t.Context(), Alias("after@example.com"), "after@example.com") != nil {
 			return false
 		}
 		role := replica.do(t, "ROLE").([]any)[0]
-		n, err := replica.client.DBSize(t.Context()).Result()
-		return role == "master" && err == nil && n == 2
+		return role == "master" && replica.do(t, "DBSIZE") == int64(2)
 	})
 	s.gives(t, Alias("before@example.com"), "before@example.com")
-	master.kill(t)
+	master.Kill()
 	eventually(t, "the Sentinel names the successor", func() bool {
 		return s.Put(t.Context(), Alias("later@example.com"), "later@example.com") == nil
 	})
 	s.gives(t, Alias("later@example.com"), "later@example.com")
 }
 
-func startSentinel(t *testing.T, master string) *redisServer {
-	t.Helper()
-	conf := filepath.Join(t.TempDir(), "sentinel.conf")
-	if err := os.WriteFile(conf, []byte("sentinel monitor mymaster 127.0.0.1 "+master+" 1\n"), 0o600); err != nil {
-		t.Fatal(err)
+// TestRedisCluster: the senders are spread over the nodes.
+func TestRedisCluster(t *testing.T) {
+	nodes := scratchtest.RedisCluster(t, 3)
+	s := subject{Store: open(t, "redis+cluster://"+nodes[0].Addr(), Options{})}
+	const n = 30
+	for i := range n {
+		s.put(t, fmt.Sprintf("sender%d@example.com", i))
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for i := range n {
+		address := fmt.Sprintf("sender%d@example.com", i)
+		s.gives(t, Alias(address), address)
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	guard := &redisServer{port: port}
-	guard.process = exec.Command("redis-server", conf, "--sentinel", "--bind", "127.0.0.1", "--port", port, "--logfile", "/dev/null")
-	if err := guard.process.Start(); err != nil {
-		t.Fatal(err)
+	if counted, err := s.Len(t.Context()); counted != n || err != nil {
+		t.Errorf("%d senders, %v", counted, err)
 	}
-	guard.client = redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + port, Protocol: 2, DisableIdentity: true})
-	t.Cleanup(func() { guard.kill(t) })
-	eventually(t, "the Sentinel answers", func() bool { return guard.client.Ping(t.Context()).Err() == nil })
-	return guard
+	if err := s.tend(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
