@@ -10,6 +10,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"postern/internal/nearest"
 )
 
 // document is a parsed file that still knows its lines.
@@ -92,7 +94,7 @@ func (d *document) unknownKey(e *yaml.UnknownFieldError) error {
 	if i := strings.LastIndexByte(finder.path, '.'); i > 1 {
 		where = "in " + strings.TrimPrefix(finder.path[:i], "$.")
 	}
-	if near := nearest(key, known); near != "" {
+	if near := nearest.Word(key, known); near != "" {
 		return fmt.Errorf("unknown key %q %s: did you mean %q?", key, where, near)
 	}
 	return fmt.Errorf("unknown key %q %s: known are %s", key, where, strings.Join(known, ", "))

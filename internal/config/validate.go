@@ -10,6 +10,7 @@ import (
 
 	"postern/internal/keysearch"
 	"postern/internal/maps"
+	"postern/internal/nearest"
 	"postern/srsd"
 )
 
@@ -30,7 +31,7 @@ func (v *validator) word(path, what, got string, known []string) {
 	if got == "" || slices.Contains(known, got) {
 		return
 	}
-	if near := nearest(got, known); near != "" {
+	if near := nearest.Word(got, known); near != "" {
 		v.fail(path, "%s %q is not known: did you mean %q?", what, got, near)
 		return
 	}
