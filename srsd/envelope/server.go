@@ -39,9 +39,9 @@ func (s *server) get(ctx context.Context, key string) (string, bool, error) {
 	return address, err == nil && address != "", err
 }
 
-// put always writes: asking first would cost as much.
+// put always writes: asking first would cost as much. SETEX is deprecated, and
+// the command of PostSRSd, so a user's ACL that was made for that goes on doing.
 func (s *server) put(ctx context.Context, key, address string) (string, error) {
-	//lint:ignore SA1019 it is the command of PostSRSd, so a user's ACL that was made for that goes on doing
 	return resultStored, s.client.SetEx(ctx, keyPrefix+key, address, s.options.Lifetime).Err()
 }
 
