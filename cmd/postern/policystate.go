@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,6 +31,7 @@ type policyState struct {
 	greylist greylist.Store
 	client   io.Closer               // of Redis, or nil
 	runs     []func(context.Context) // what keeps them
+	unread   error                   // commands: why the saved state, or some of it, is not seen
 
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -94,10 +97,13 @@ func (s *policyState) openMemory(w *works) error {
 		s.counters = counter.NewMemory(options)
 		return nil
 	}
-	if err := os.MkdirAll(s.settings.dir, 0o700); err != nil && !w.role.command {
+	limits, grey := filepath.Join(s.settings.dir, "limits"), filepath.Join(s.settings.dir, "greylist")
+	if w.role.command {
+		return s.peek(options, limits, rows, grey)
+	}
+	if err := os.MkdirAll(s.settings.dir, 0o700); err != nil {
 		w.log.Warn("counters and greylist will not outlive this process: set state_dir to a folder that this user can write", "error", err)
 	}
-	limits, grey := filepath.Join(s.settings.dir, "limits"), filepath.Join(s.settings.dir, "greylist")
 	counters := counter.Open(limits, options)
 	s.counters = counters
 	if err := rows.Load(grey); err != nil {
@@ -111,6 +117,19 @@ func (s *policyState) openMemory(w *works) error {
 			}
 		},
 	}
+	return nil
+}
+
+// peek is what a command sees of the state of a daemon: the files as they are,
+// which only the daemon writes. What cannot be read is empty.
+func (s *policyState) peek(o counter.MemoryOptions, limits string, rows *greylist.Memory, grey string) error {
+	counters := counter.NewMemory(o)
+	s.counters = counters
+	err := counters.Peek(limits)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	s.unread = errors.Join(err, rows.Peek(grey))
 	return nil
 }
 

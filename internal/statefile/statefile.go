@@ -21,7 +21,8 @@ type Format struct {
 	Version int    // that Write writes; 1 or more. Read takes it and older ones
 }
 
-// Errors of Read. After each the file has another name, and the state is empty.
+// Errors of Read and Peek. After Read the file has another name, and the state
+// is empty.
 var (
 	ErrDamaged = errors.New("damaged state file")
 	ErrNewer   = errors.New("state file of a newer version")
@@ -72,6 +73,15 @@ func (f Format) Read(path string, read func(version int, body io.Reader) error) 
 	case errors.Is(err, ErrNewer):
 		return setAside(path, ".newer", err)
 	case err != nil:
+		return fmt.Errorf("read state file: %w", err)
+	}
+	return nil
+}
+
+// Peek is Read for who does not own the file: whatever is wrong, the file stays
+// where it is, and so does what its owner is writing at this moment.
+func (f Format) Peek(path string, read func(version int, body io.Reader) error) error {
+	if err := f.read(path, read); err != nil {
 		return fmt.Errorf("read state file: %w", err)
 	}
 	return nil

@@ -274,3 +274,51 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestPeek: who only looks reads the same, and changes no file, not even one
+// that is damaged, or one that its owner is writing.
+func TestPeek(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "things")
+	nobody := func(int, io.Reader) error { return errors.New("read") }
+	if err := v2.Peek(path, nobody); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	if err := v2.Write(path, body("hello")); err != nil {
+		t.Fatal(err)
+	}
+	sound, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := Format{Name: "things", Version: 3}
+	if err := newer.Write(path, body("hello")); err != nil {
+		t.Fatal(err)
+	}
+	ahead, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".1234.tmp", []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		file []byte
+		want error
+	}{"sound": {sound, nil}, "damaged": {sound[:len(sound)-1], ErrDamaged}, "newer": {ahead, ErrNewer}} {
+		if err := os.WriteFile(path, c.file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := listing(t, path)
+		var got []byte
+		err := v2.Peek(path, func(_ int, r io.Reader) (err error) {
+			got, err = io.ReadAll(r)
+			return err
+		})
+		if !errors.Is(err, c.want) || c.want == nil && string(got) != "hello" {
+			t.Errorf("%s: read %q (%v), want error %v", name, got, err, c.want)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, c.file) || listing(t, path) != before {
+			t.Errorf("%s: the files became %s (%v), were %s", name, listing(t, path), err, before)
+		}
+	}
+}

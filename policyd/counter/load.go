@@ -33,10 +33,15 @@ func Open(path string, o MemoryOptions) *Memory {
 // Load reads the state into an empty store. A file that is not there is
 // fs.ErrNotExist; see statefile.Format.Read for the other errors. After an error
 // the store is empty.
-func (m *Memory) Load(path string) error {
+func (m *Memory) Load(path string) error { return m.load(path, stateFormat.Read) }
+
+// Peek is Load for who does not own the file: it stays as it is.
+func (m *Memory) Peek(path string) error { return m.load(path, stateFormat.Peek) }
+
+func (m *Memory) load(path string, reader func(string, func(int, io.Reader) error) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	err := stateFormat.Read(path, m.read)
+	err := reader(path, m.read)
 	if err != nil {
 		m.counters.clear()
 		m.paid.clear()

@@ -42,6 +42,24 @@ func (m *Memory) Load(path string) error {
 	return nil
 }
 
+// Peek takes the rows of a file that another process owns: it stays as it is.
+// A file that is not there is no trouble; the error is all other trouble.
+func (m *Memory) Peek(path string) error {
+	var rows []*row
+	err := format.Peek(path, func(_ int, body io.Reader) (err error) {
+		rows, err = readRows(bufio.NewReader(body))
+		return err
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	m.install(rows)
+	return nil
+}
+
 // install adds rows in the order of their lists, as many as there is room for.
 func (m *Memory) install(rows []*row) {
 	now := m.options.Now().UnixNano()
