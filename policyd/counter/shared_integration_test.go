@@ -19,6 +19,12 @@ import (
 func running(t *testing.T, at string) host {
 	t.Helper()
 	h := shareAt(t, at, nil, SharedOptions{Budget: DefaultBudget})
+	h.keepRunning(t)
+	return h
+}
+
+// keepRunning has Run go until the test ends.
+func (h host) keepRunning(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -28,7 +34,6 @@ func running(t *testing.T, at string) host {
 		}
 	}()
 	t.Cleanup(func() { stop(); <-done })
-	return h
 }
 
 // decided is one decision, and how long it took.
@@ -130,14 +135,17 @@ func TestRealSharedOvershoot(t *testing.T) {
 	server := scratchtest.Redis(t, scratch.RedisOptions{})
 	var hosts []host
 	for range 2 {
-		hosts = append(hosts, running(t, "redis://"+server.Addr()))
+		hosts = append(hosts, shareAt(t, "redis://"+server.Addr(), nil, SharedOptions{Budget: DefaultBudget}))
 	}
-	eventually(t, "they know each other", func() bool {
-		for _, h := range hosts {
-			h.beat(t.Context())
+	for i := range 4 { // both know of both
+		hosts[i%2].rounds(t, true)
+	}
+	for _, h := range hosts {
+		if h.Hosts() != 2 {
+			t.Fatalf("%d hosts", h.Hosts())
 		}
-		return hosts[0].Hosts() == 2 && hosts[1].Hosts() == 2
-	})
+		h.keepRunning(t)
+	}
 	const limit = 200
 	var fit atomic.Int64
 	var wg sync.WaitGroup
