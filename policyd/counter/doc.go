@@ -44,7 +44,8 @@
 // the rule's fail setting decides. What was paid is bounded by MaxKeys too, twice
 // (see memory_paid.go); when messages come so fast that this is less than an
 // hour of them, the oldest are forgotten early and a metric counts it.
-// A counter takes about 170 bytes and its key, a payment about 40.
+// A counter takes about 110 bytes and its key, a payment about 40, and the table
+// 8 bytes for each counter that may be.
 //
 // # Time
 //

@@ -49,7 +49,7 @@ func BenchmarkCharge(b *testing.B) {
 	})
 	b.Run("a million keys", func(b *testing.B) {
 		m := NewMemory(MemoryOptions{})
-		keys := fill(b, m, 1_000_000)
+		keys := fill(b, m, 900_000)
 		debits, outcomes := twoDebits("", ""), make([]Outcome, 2)
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
