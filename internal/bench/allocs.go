@@ -57,12 +57,18 @@ func cachedStack() stack {
 
 // loadedStack is the built-in map virtual over loaded tables.
 func loadedStack(ctx context.Context) stack {
-	tables := map[string]*table.Table{}
-	var all []*table.Table
-	for name, rows := range map[string]fixedRows{
+	_, builtIn := loadedTables(ctx, map[string]fixedRows{
 		"domain": {fmt.Sprintf("fwd%05d.test", 1): "1"}, "alias": {alias(1): target(1)},
 		"alias_handle": {}, "smtp_sender_acl": {}, "api_bans": {},
-	} {
+	})
+	return stack{"loaded table", maps.Virtual, builtIn.Set(), lookup.NewMetrics(prometheus.NewRegistry())}
+}
+
+// loadedTables has the rows of each table in memory.
+func loadedTables(ctx context.Context, content map[string]fixedRows) (map[string]*table.Table, *maps.BuiltIn) {
+	tables := map[string]*table.Table{}
+	var all []*table.Table
+	for name, rows := range content {
 		tables[name] = table.New(name, rows, table.StandardPolicy(name))
 		all = append(all, tables[name])
 	}
@@ -71,11 +77,10 @@ func loadedStack(ctx context.Context) stack {
 	for name := range tables {
 		keeper.Flush(ctx, name, "") // rows that are given cannot fail
 	}
-	builtIn := maps.New(maps.Tables{
+	return tables, maps.New(maps.Tables{
 		Domain: tables["domain"], Alias: tables["alias"], Handle: tables["alias_handle"],
 		Sender: tables["smtp_sender_acl"], Ban: tables["api_bans"],
 	}, maps.Options{Delimiter: "+", Propagate: true})
-	return stack{"loaded table", maps.Virtual, builtIn.Set(), lookup.NewMetrics(prometheus.NewRegistry())}
 }
 
 // fixedRows is a table.Source.

@@ -14,7 +14,13 @@ import (
 )
 
 // question is a request and the reply that is right.
-type question struct{ ask, reply []byte }
+type question struct {
+	ask, reply []byte
+
+	// serial is where eight digits of the request are another number each time
+	// that it is asked; 0: it is always the same.
+	serial int
+}
 
 // crowd is a number of clients with persistent connections to one server, each
 // of which asks when it has read the reply to the question before.
@@ -22,6 +28,7 @@ type crowd struct {
 	conns     []net.Conn
 	questions []question
 	asked     int
+	serial    atomic.Uint32
 	wrong     atomic.Int64 // replies other than the right one
 	example   atomic.Pointer[string]
 }
@@ -100,7 +107,7 @@ func (c *crowd) work(done func(next int) bool) (int, error) {
 // ask sends one question and reads its reply, which comes in one piece unless
 // the kernel cuts it.
 func (c *crowd) ask(conn net.Conn, q *question, buf []byte) error {
-	if _, err := conn.Write(q.ask); err != nil {
+	if _, err := conn.Write(c.numbered(q, buf)); err != nil {
 		return err
 	}
 	for n := 0; ; {
@@ -122,4 +129,17 @@ func (c *crowd) ask(conn net.Conn, q *question, buf []byte) error {
 		}
 		return nil
 	}
+}
+
+// numbered is what is sent to ask q; buf has room for it.
+func (c *crowd) numbered(q *question, buf []byte) []byte {
+	if q.serial == 0 {
+		return q.ask
+	}
+	text := append(buf[:0], q.ask...)
+	n := c.serial.Add(1)
+	for i := range 8 {
+		text[q.serial+i] = "0123456789ABCDEF"[n>>(28-4*i)&15]
+	}
+	return text
 }

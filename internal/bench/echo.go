@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 )
@@ -15,7 +16,7 @@ type echo struct {
 	network string
 }
 
-// startEcho starts one for "socketmap" or "tcptable" frames.
+// startEcho starts one for "socketmap", "tcptable" or "policy" frames.
 func (l *lab) startEcho(ctx context.Context, framing, network, address, reply string) (*echo, error) {
 	h, err := l.startHelper(ctx, echoCommand, framing, network, address, reply)
 	if err != nil {
@@ -34,9 +35,11 @@ func echoMain(args []string) error {
 	if len(args) != 4 {
 		return errors.New("want framing, network, address, reply")
 	}
-	read := readLine
-	if args[0] == "socketmap" {
-		read = readNetstring
+	read := map[string]func(*bufio.Reader) error{
+		"socketmap": readNetstring, "tcptable": readLine, "policy": readLines,
+	}[args[0]]
+	if read == nil {
+		return fmt.Errorf("no framing %q", args[0])
 	}
 	ln, err := net.Listen(args[1], args[2])
 	if err != nil {
@@ -69,6 +72,16 @@ func serveEcho(ln net.Listener, read func(*bufio.Reader) error, reply []byte) {
 func readLine(r *bufio.Reader) error {
 	_, err := r.ReadSlice('\n')
 	return err
+}
+
+// readLines reads up to the empty line.
+func readLines(r *bufio.Reader) error {
+	for {
+		line, err := r.ReadSlice('\n')
+		if err != nil || len(line) == 1 {
+			return err
+		}
+	}
 }
 
 func readNetstring(r *bufio.Reader) error {

@@ -62,6 +62,7 @@ func measurements() []measurement {
 		{"start", "a million rows: first answer; memory of a full cache", measureStart},
 		{"distance", "the database 30 ms away against 0 ms", measureDistance},
 		{"srs", "SRS against an echo server and against PostSRSd 1.10", measureSRS},
+		{"policy", "policy decisions against an echo server; their allocations", measurePolicy},
 		{"mails", "messages through Postfix, by table type", measureMails},
 	}
 }

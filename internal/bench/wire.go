@@ -7,12 +7,12 @@ import (
 
 // socketmapQuestion asks map name for key by socketmap_table(5).
 func socketmapQuestion(name, key, reply string) question {
-	return question{netstring(name + " " + key), netstring(reply)}
+	return question{ask: netstring(name + " " + key), reply: netstring(reply)}
 }
 
 // tcpQuestion asks for key by tcp_table(5). Nothing in it needs quoting.
 func tcpQuestion(key, reply string) question {
-	return question{[]byte("get " + key + "\n"), []byte(reply + "\n")}
+	return question{ask: []byte("get " + key + "\n"), reply: []byte(reply + "\n")}
 }
 
 func netstring(s string) []byte {
@@ -23,7 +23,7 @@ func netstring(s string) []byte {
 func sameReply(questions []question, reply []byte) []question {
 	all := make([]question, len(questions))
 	for i, q := range questions {
-		all[i] = question{q.ask, reply}
+		all[i] = question{q.ask, reply, q.serial}
 	}
 	return all
 }
