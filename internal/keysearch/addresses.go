@@ -14,6 +14,9 @@ import (
 // and Postfix would append @$myorigin. The null address is `""`. A value
 // without any address is an error: Postfix defers the mail then.
 func ParseAddresses(value string) ([]string, error) {
+	if isOneAddress(value) {
+		return []string{value}, nil
+	}
 	mailboxes := parseAddresses(value)
 	if len(mailboxes) == 0 {
 		return nil, fmt.Errorf("addresses: %.200q holds none", value)
@@ -23,6 +26,30 @@ func ParseAddresses(value string) ([]string, error) {
 		addresses[i] = m.String()
 	}
 	return addresses, nil
+}
+
+// isOneAddress recognizes what nearly all values are: one address of plain
+// characters, of which nothing else can be made.
+func isOneAddress(value string) bool {
+	at := strings.IndexByte(value, '@')
+	return at > 0 && isDotted(value[:at], "-_+=") && isDotted(value[at+1:], "-")
+}
+
+// isDotted tells whether text is letters, digits and some more, with single
+// dots between them.
+func isDotted(text, more string) bool {
+	dot := true // at the start, too, a dot must not follow
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(more, c) >= 0:
+			dot = false
+		case c == '.' && !dot:
+			dot = true
+		default:
+			return false
+		}
+	}
+	return !dot
 }
 
 // mailbox is an address in internal form.

@@ -154,9 +154,12 @@ type speller struct {
 
 // otherWhole is the whole address in the spelling that the key is not in.
 func (w speller) otherWhole(a address) bool {
+	if w.class.rewrites() {
+		return true
+	}
 	whole := a.local + "@" + a.domain
 	switch external := quote(whole); {
-	case w.class.rewrites() || external == whole:
+	case external == whole:
 		return true
 	case w.unquoted:
 		return w.put(external, kindQuoted, "")

@@ -164,6 +164,33 @@ func TestParseAddresses(t *testing.T) {
 	}
 }
 
+// FuzzOneAddress: what is taken for one plain address is read as that address.
+func FuzzOneAddress(f *testing.F) {
+	for _, seed := range []string{"user+tag@sub.example.com", "a.b_c=d-e@x-y.z", "a@x", "A@1", "a.@x", ".a@x", "a..b@x", "a@x.", "a@.x", "@x", "a@", "a@b@c", "a%b@x", "ä@x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if !isOneAddress(value) {
+			return
+		}
+		if got := parseAddresses(value); len(got) != 1 || got[0].String() != value {
+			t.Errorf("%q is read as %v", value, got)
+		}
+	})
+}
+
+func TestOneAddress(t *testing.T) {
+	for value, want := range map[string]bool{
+		"user+tag@sub.example.com": true, "a.b_c=d-e@x-y.z": true, "A@1": true,
+		"": false, "a": false, "a@": false, "@x": false, "a.@x": false, ".a@x": false, "a..b@x": false,
+		"a@x.": false, "a@.x": false, "a@b@c": false, "a@x,b@y": false, "a@x b@y": false, "a%b@x": false, "a!b@x": false, "a@[192.0.2.1]": false,
+	} {
+		if isOneAddress(value) != want {
+			t.Errorf("isOneAddress(%q) = %v", value, !want)
+		}
+	}
+}
+
 func TestQuoting(t *testing.T) {
 	tests := []struct{ internal, external string }{
 		{"a@x", "a@x"},

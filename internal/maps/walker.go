@@ -35,7 +35,8 @@ type Walk struct {
 // Expand follows address to its end.
 func (w *Walker) Expand(ctx context.Context, address string) (Walk, error) {
 	var walk Walk
-	err := w.follow(ctx, address, nil, &walk)
+	var room [4]string // for the usual path
+	err := w.follow(ctx, address, room[:0], &walk)
 	return walk, err
 }
 
@@ -88,7 +89,9 @@ func (w *Walker) follow(ctx context.Context, address string, path []string, walk
 			return err
 		}
 	}
-	walk.finish(folded)
+	if len(path) > 1 { // else nothing follows
+		walk.finish(folded)
+	}
 	return nil
 }
 
