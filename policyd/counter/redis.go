@@ -35,8 +35,8 @@ import (
 // integer as long as N times WINDOW is below 2^53: 100,000 a day. Beyond, levels
 // are rounded to 16 digits: a ten-thousandth of a byte of 10^12. INSTANT is when
 // it was last charged, in microseconds of the server's clock (TIME), and N what
-// the limit was then; it is no part of the name, so a changed limit keeps its
-// count. A counter expires after its window, when it is empty in any case; a
+// the limit was then, 0 if it was only added to; it is no part of the name, so a
+// changed limit keeps its count. A counter expires after its window, when it is empty in any case; a
 // message is remembered for an hour after it was last charged for, even if that
 // was nothing; a batch for a day.
 //

@@ -98,6 +98,38 @@ func TestSharedStateLost(t *testing.T) {
 	}
 }
 
+// TestSharedStateLostByTwo: what each host spent is added, although each knows
+// its share of the limit only.
+func TestSharedStateLostByTwo(t *testing.T) {
+	now := newClock()
+	mini := startMini(t, now)
+	at := "redis://" + mini.server.Addr()
+	a, b := shareAt(t, at, now, SharedOptions{}), shareAt(t, at, now, SharedOptions{})
+	for range 2 {
+		a.rounds(t, true)
+		b.rounds(t, true)
+	}
+	sa, sb := subject{store: a, clock: now}, subject{store: b, clock: now}
+	d := Debit{Rule: "r", Key: "k", Windows: per(10, time.Hour), Total: 1}
+	mini.server.Close()
+	if fa, fb := sa.fitting(t, d), sb.fitting(t, d); fa != 5 || fb != 5 {
+		t.Errorf("%d and %d fit while Redis is away, the share is 5", fa, fb)
+	}
+	mini.server.FlushAll()
+	mini.server.Restart()
+	mini.tick()
+	a.rounds(t, true)
+	b.rounds(t, true)
+	if o := sa.one(t, d); o.Fits || o.Remaining != 0 || o.Retry != 6*time.Minute {
+		t.Errorf("after both shares: %+v", o)
+	}
+	now.add(12 * time.Minute)
+	mini.tick()
+	if o := sb.one(t, d); !o.Fits || o.Remaining != 1 {
+		t.Errorf("when two have drained: %+v", o)
+	}
+}
+
 // TestSharedCap: what is added blocks nobody for longer than the window.
 func TestSharedCap(t *testing.T) {
 	now := newClock()
