@@ -147,7 +147,7 @@ func (c *Check) wait(q *policyd.Request, v Visit, s Standing) policyd.Verdict {
 	return policyd.Verdict{
 		Action: policyd.DeferIfPermit("Greylisted, please try again in " + spoken(s.Wait)),
 		Rule:   rule,
-		Reason: fmt.Sprintf("group %s, sender domain %.100q: passes in %v", v.Group, v.Sender, s.Wait),
+		Reason: fmt.Sprintf("group %s, sender domain %.100q: passes in %v", v.Group, v.Sender, whole(s.Wait)),
 		Charge: &pass{c, learn},
 	}
 }

@@ -26,13 +26,16 @@ func (c *Check) explain(q *policyd.Request, v Visit, s Standing) {
 	case s.Known:
 		q.Notef("first seen %s, and passed since", stamp(s.First))
 	case s.First.IsZero():
-		q.Notef("not seen before: may pass in %v", s.Wait)
+		q.Notef("not seen before: may pass in %v", whole(s.Wait))
 	default:
-		q.Notef("first seen %s, may pass from %s, in %v", stamp(s.First), stamp(s.First.Add(c.terms.Delay)), s.Wait)
+		q.Notef("first seen %s, may pass from %s, in %v", stamp(s.First), stamp(s.First.Add(c.terms.Delay)), whole(s.Wait))
 	}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// whole is a time to wait in whole seconds, rounded up.
+func whole(d time.Duration) time.Duration { return (d + time.Second - 1).Truncate(time.Second) }
 
 // spoken is a time to wait, rounded up: in seconds, or in minutes if it is long.
 func spoken(d time.Duration) string {

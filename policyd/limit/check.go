@@ -41,6 +41,7 @@ type Options struct {
 // Check is the check rate_limits. It is safe for concurrent use.
 type Check struct {
 	rules        []*rule
+	off          []string // names of rules that are off
 	store        counter.Store
 	host         string
 	delimiter    keysearch.Options
@@ -73,9 +74,11 @@ func New(o Options) (*Check, error) {
 			return nil, fmt.Errorf("rate limit %d: a second one named %s: counts are kept by name, so choose another", i+1, r.Name)
 		}
 		names[r.Name] = true
-		if r.Mode != policyd.Off {
-			c.rules = append(c.rules, compiled)
+		if r.Mode == policyd.Off {
+			c.off = append(c.off, r.Name)
+			continue
 		}
+		c.rules = append(c.rules, compiled)
 	}
 	return c, nil
 }

@@ -19,6 +19,42 @@ func (r *rule) note(q *policyd.Request, text string) {
 	}
 }
 
+// noteRules tells of the rules that are off.
+func (c *Check) noteRules(q *policyd.Request) {
+	if !q.Explaining() {
+		return
+	}
+	if len(c.rules)+len(c.off) == 0 {
+		q.Notef("no rules")
+	}
+	for _, name := range c.off {
+		q.Notef("rule %s: not asked: it is off", name)
+	}
+}
+
+// noteUncounted tells why the rule counts nothing of the request.
+func (r *rule) noteUncounted(q *policyd.Request) {
+	if q.Explaining() {
+		r.note(q, "not asked: "+r.uncounted(q))
+	}
+}
+
+func (r *rule) uncounted(q *policyd.Request) string {
+	switch {
+	case !r.Scope.Covers(q):
+		return "its listeners, states, contexts, clients or logins leave this request out"
+	case r.Recipients != AnyRecipients && q.State != stateRcpt:
+		return "known and unknown recipients are told apart at RCPT only"
+	case r.Count == Bytes && q.State != stateEOM:
+		return "bytes are counted at END-OF-MESSAGE"
+	case r.Count == Bytes:
+		return "size is 0"
+	case q.State == stateData || q.State == stateEOM:
+		return "recipient_count is 0"
+	}
+	return "nothing is counted at " + bounded(q.State)
+}
+
 // explain tells what the request costs, what is left and when it refills.
 func (r *rule) explain(q *policyd.Request, d *counter.Debit, o *counter.Outcome) {
 	if !q.Explaining() {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,7 +48,7 @@ func TestExplain(t *testing.T) {
 		}
 		want := []string{
 			`rule login: its key is empty, so nothing is counted`,
-			`rule size: nothing to count: its scope, the state or an empty instance leaves this request out`,
+			`rule size: not asked: bytes are counted at END-OF-MESSAGE`,
 			`rule exempt: the value of its key is exempt`,
 			`rule client: client_address "192.0.2.1": costs 1 of 2 messages per hour, would leave 0, full again in 1 hour`,
 			`rule shadow: client_address "192.0.2.1" (shadow): over the limit: costs 1 of 1 message per hour, 0 left, fits in 3 minutes, full again in 1 hour`,
@@ -141,8 +142,38 @@ func TestExplainTrouble(t *testing.T) {
 	d.play("store away")
 	policy := policyd.Policy{Default: []policyd.Link{{Name: "rate_limits", Check: d.build()}}}
 	decision, err := policy.Explain(context.Background(), request(t, "RCPT", ""))
-	if err != nil || len(decision.Steps) != 2 || len(decision.Steps[1].Notes) != 1 ||
-		decision.Steps[1].Notes[0] != "rule client: trouble: counters: the store is away" || decision.Steps[1].Rule != "client" {
+	if err != nil || len(decision.Steps) != 1 || len(decision.Steps[0].Notes) != 1 ||
+		decision.Steps[0].Notes[0] != "rule client: trouble: counters: the store is away" || decision.Steps[0].Rule != "client" {
 		t.Errorf("%+v, %v", decision, err)
+	}
+}
+
+// TestExplainUncounted tells why a rule counts nothing.
+func TestExplainUncounted(t *testing.T) {
+	known := func(context.Context, string) (bool, bool, error) { return true, true, nil }
+	for _, c := range []struct {
+		rule  Rule
+		state string
+		size  string
+		want  string
+	}{
+		{Rule{Mode: policyd.Off}, "DATA", "0", "rule r: not asked: it is off"},
+		{Rule{Scope: policyd.Scope{Contexts: []string{"data"}}}, "DATA", "0", "rule r: not asked: its listeners, states, contexts, clients or logins leave this request out"},
+		{Rule{Recipients: UnknownRecipients}, "DATA", "0", "rule r: not asked: known and unknown recipients are told apart at RCPT only"},
+		{Rule{Count: Bytes}, "DATA", "9", "rule r: not asked: bytes are counted at END-OF-MESSAGE"},
+		{Rule{Count: Bytes}, "END-OF-MESSAGE", "0", "rule r: not asked: size is 0"},
+		{Rule{Count: Recipients}, "DATA", "0", "rule r: not asked: recipient_count is 0"},
+		{Rule{}, "MAIL", "0", "rule r: not asked: nothing is counted at MAIL"},
+	} {
+		c.rule.Name, c.rule.Keys, c.rule.Windows = "r", mustKeys(t, "client_address"), hourly(5)
+		check, err := New(Options{Store: newLedger(), Rules: []Rule{c.rule}, Known: known})
+		if err != nil {
+			t.Fatal(err)
+		}
+		policy := policyd.Policy{Default: []policyd.Link{{Name: "rate_limits", Check: check}}}
+		d, err := policy.Explain(context.Background(), request(t, c.state, "a", "size="+c.size, "recipient_count=0"))
+		if err != nil || len(d.Steps) != 1 || !slices.Equal(d.Steps[0].Notes, []string{c.want}) {
+			t.Errorf("at %s: %+v (%v), want %s", c.state, d.Steps, err, c.want)
+		}
 	}
 }

@@ -87,10 +87,11 @@ func (r *rule) owed(q *policyd.Request) (d counter.Debit, counts bool) {
 // fill adds the debits of all rules. A rule in trouble adds none.
 func (c *Check) fill(ctx context.Context, p *plan, q *policyd.Request) {
 	message := ""
+	c.noteRules(q)
 	for _, r := range c.rules {
 		d, counts := r.owed(q)
 		if !counts {
-			r.note(q, "nothing to count: its scope, the state or an empty instance leaves this request out")
+			r.noteUncounted(q)
 			continue
 		}
 		if r.exempt.request(q) {

@@ -30,6 +30,7 @@ type Check struct {
 
 // Check implements policyd.Check. The sender is judged first.
 func (c *Check) Check(ctx context.Context, q *policyd.Request) (policyd.Verdict, error) {
+	note(q)
 	var v policyd.Verdict
 	if q.Inbound() && srs.IsSRS(q.Sender) {
 		var err error
@@ -43,6 +44,25 @@ func (c *Check) Check(ctx context.Context, q *policyd.Request) (policyd.Verdict,
 		return r, err
 	}
 	return v, nil
+}
+
+// note tells why an address is not looked into.
+func note(q *policyd.Request) {
+	if !q.Explaining() {
+		return
+	}
+	switch {
+	case !srs.IsSRS(q.Sender):
+		q.Notef("sender %.200q: no SRS address", q.Sender)
+	case !q.Inbound():
+		q.Notef("sender %.200q: of a login, so it is not looked into", q.Sender)
+	}
+	switch {
+	case !srs.IsSRS(q.Recipient):
+		q.Notef("recipient %.200q: no SRS address", q.Recipient)
+	case q.State != "RCPT" && q.State != "DATA":
+		q.Notef("recipient %.200q: looked into at RCPT and DATA", q.Recipient)
+	}
 }
 
 // Valid reports whether a recipient is an SRS address of ours that verifies: a
@@ -80,6 +100,9 @@ func (c *Check) recipient(ctx context.Context, q *policyd.Request) (policyd.Verd
 	code, status, text, err := split(reply)
 	if err != nil {
 		return policyd.Verdict{}, err
+	}
+	if q.Explaining() {
+		q.Notef("recipient %.200q: of our SRS domain: %s", q.Recipient, text)
 	}
 	v := policyd.Verdict{Action: policyd.Refuse(code, status, text), Rule: ruleForged, Reason: text}
 	if code == 554 {

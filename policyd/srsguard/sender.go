@@ -57,6 +57,9 @@ func (c *Check) own(ctx context.Context, q *policyd.Request) (policyd.Verdict, e
 	if err != nil {
 		return policyd.Verdict{}, err
 	}
+	if q.Explaining() {
+		q.Notef("sender %.200q: of our SRS domain: %s", q.Sender, reason)
+	}
 	return policyd.Verdict{
 		Action: policyd.Refuse(554, "5.7.1", "the sender has our SRS domain and does not verify ("+reason+"): please send with the first sender's address, or your own"),
 		Rule:   ruleOwn,
