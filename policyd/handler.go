@@ -23,7 +23,7 @@ type Handler struct {
 
 // Tap sees requests and their answers. It must not keep the request.
 type Tap interface {
-	Tap(q *Request, d *Decision)
+	Tap(q *Request, d Decision)
 }
 
 // ServeRequest reads one request from r and writes its one reply to w, without
@@ -65,7 +65,7 @@ func (h *Handler) tell(ctx context.Context, q *Request, d Decision) (id string) 
 		h.log(ctx, q, &d)
 	}
 	if h.Tap != nil {
-		h.Tap.Tap(q, &d)
+		h.Tap.Tap(q, d)
 	}
 	return d.ID
 }

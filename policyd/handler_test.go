@@ -202,7 +202,7 @@ func TestLog(t *testing.T) {
 // taps collects what a tap sees.
 type taps []string
 
-func (s *taps) Tap(q *Request, d *Decision) {
+func (s *taps) Tap(q *Request, d Decision) {
 	*s = append(*s, fmt.Sprint(q.Listener, " ", q.Recipient, " ", d.Action.Name(), " ", d.ID))
 }
 

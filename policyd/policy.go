@@ -77,11 +77,11 @@ type judgement struct {
 	policy   *Policy
 	q        *Request
 	decision Decision
-	answered func() // of the verdict that is the decision
-	settled  bool   // nothing that follows changes the decision
-	trouble  error  // there is none
-	due      []due
-	room     [4]due // of due, for the usual chain
+	answered func()  // of the verdict that is the decision
+	settled  bool    // nothing that follows changes the decision
+	charging bool    // all checks were asked
+	trouble  error   // there is none
+	charger  Charger // of the check that was asked last
 }
 
 type due struct {
@@ -91,12 +91,18 @@ type due struct {
 
 // walk asks the chain, and then charges.
 func (j *judgement) walk(ctx context.Context, chain []Link) error {
+	var room [4]due // for the usual chain
+	later := room[:0]
 	for i := range chain {
 		if j.ends(j.ask(ctx, &chain[i])) {
 			return j.trouble
 		}
+		if j.charger != nil {
+			later = append(later, due{&chain[i], j.charger})
+			j.charger = nil
+		}
 	}
-	for _, due := range j.due {
+	for _, due := range later {
 		if j.ends(j.charge(ctx, due.link, due.charger)) {
 			return j.trouble
 		}
@@ -123,6 +129,7 @@ func (j *judgement) ask(ctx context.Context, l *Link) (over bool, err error) {
 }
 
 func (j *judgement) charge(ctx context.Context, l *Link, c Charger) (over bool, err error) {
+	j.charging = true
 	return j.take(l, func() (Verdict, error) { return l.second(ctx, j.q, c) })
 }
 
@@ -144,12 +151,7 @@ func (j *judgement) take(l *Link, ask func() (Verdict, error)) (over bool, err e
 		j.decision.Shadows = append(j.decision.Shadows, ShadowDecision{l.Name, shadow})
 	}
 	j.policy.Metrics.count(l.Name, v.Rule, v.Action.Name())
-	if v.Charge != nil {
-		if j.due == nil {
-			j.due = j.room[:0]
-		}
-		j.due = append(j.due, due{l, v.Charge})
-	}
+	j.charger = v.Charge
 	return j.decide(l, v), nil
 }
 
@@ -179,7 +181,13 @@ func (j *judgement) skip(l *Link) {
 	j.decision.Steps = append(j.decision.Steps, Step{Check: l.Name, Mode: l.Mode, Skipped: reason})
 }
 
+// explain takes a step down. A check that said nothing and is asked again in
+// the end, or that has only taken note there, is one step and not two.
 func (j *judgement) explain(l *Link, v Verdict, notes []string, err error) {
+	twice := v.Charge != nil || j.charging
+	if twice && err == nil && v.Action.IsDunno() && len(notes) == 0 && len(v.Shadow) == 0 {
+		return
+	}
 	step := Step{Check: l.Name, Mode: l.Mode, Notes: notes, Verdict: v.Action.String(), Rule: v.Rule, Reason: v.Reason, Moot: j.settled}
 	if err != nil {
 		step.Verdict, step.Trouble = "no reply", err.Error()

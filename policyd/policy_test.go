@@ -245,3 +245,28 @@ func TestExplain(t *testing.T) {
 		t.Errorf("%d decisions were counted", n)
 	}
 }
+
+// quiet has nothing to say before the end.
+type quiet struct{ last string }
+
+func (quiet) Check(_ context.Context, q *Request) (Verdict, error) {
+	return Verdict{Charge: quiet{"budget"}}, nil
+}
+
+func (c quiet) Charge(_ context.Context, q *Request) (Verdict, error) {
+	if c.last != "" && q.Sender != "" {
+		q.Notef("%s", c.last)
+	}
+	return Verdict{}, nil
+}
+
+// TestExplainOnce: a check that is asked twice and speaks once is one step.
+func TestExplainOnce(t *testing.T) {
+	p := &Policy{Default: []Link{{Name: "limits", Check: quiet{}}}}
+	for sender, want := range map[string]int{"a@example.org": 1, "": 0} {
+		d, err := p.Explain(context.Background(), &Request{Sender: sender})
+		if err != nil || len(d.Steps) != want || want == 1 && !slices.Equal(d.Steps[0].Notes, []string{"budget"}) {
+			t.Errorf("sender %q: steps %+v (%v), want %d", sender, d.Steps, err, want)
+		}
+	}
+}

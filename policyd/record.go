@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,27 +15,40 @@ import (
 const (
 	attrRecorded = "recorded" // when, RFC 3339 in UTC
 	attrAnswered = "answered" // the action, without the id of the decision
+	attrListener = "listener" // by which it came, as configured
+	attrLeftOut  = "left_out" // how many requests before this one are missing
 )
 
-// Record is a request with its answer. Written down it is a request with two
+// Record is a request with its answer. Written down it is a request with some
 // attributes more, so a file of records is a conversation that any policy
 // server understands.
 type Record struct {
 	At         time.Time
 	Answer     string
+	Listener   string // as Request.Listener; perhaps empty
+	LeftOut    int    // requests before this one that who listened was too slow for
 	Attributes []Attribute
 }
 
 // String is the record as it is written, blank line included.
 func (r Record) String() string {
 	var b strings.Builder
+	if r.LeftOut > 0 {
+		fmt.Fprintf(&b, "%s=%d\n", attrLeftOut, r.LeftOut)
+	}
 	fmt.Fprintf(&b, "%s=%s\n%s=%s\n", attrRecorded, r.At.UTC().Format(time.RFC3339Nano), attrAnswered, r.Answer)
+	if r.Listener != "" {
+		fmt.Fprintf(&b, "%s=%s\n", attrListener, r.Listener)
+	}
 	for _, a := range r.Attributes {
 		b.WriteString(a.Name + "=" + a.Value + "\n")
 	}
 	b.WriteByte('\n')
 	return b.String()
 }
+
+// Text is the request of the record, as on the wire.
+func (r Record) Text() string { return string(appendRequest(nil, r.Attributes)) }
 
 // Records reads what was recorded, one after the other; io.EOF after the last.
 type Records struct {
@@ -54,6 +68,14 @@ func (rs *Records) Next() (Record, error) {
 	var rec Record
 	for _, a := range q.Attributes {
 		switch a.Name {
+		case attrListener:
+			rec.Listener = a.Value
+		case attrLeftOut:
+			n, err := strconv.Atoi(a.Value)
+			if err != nil || n < 0 {
+				return Record{}, fmt.Errorf("record: %s=%.60q is no number", attrLeftOut, a.Value)
+			}
+			rec.LeftOut = n
 		case attrRecorded:
 			at, err := time.Parse(time.RFC3339Nano, a.Value)
 			if err != nil {
@@ -84,7 +106,22 @@ type Recorder struct {
 type Listening struct {
 	C       <-chan string // records as they are written
 	in      chan string
-	dropped int
+	dropped int // in all
+	missed  int // since the last that was taken
+}
+
+// take hands it a record, or counts it.
+func (l *Listening) take(text string) {
+	if l.missed > 0 {
+		text = fmt.Sprintf("%s=%d\n%s", attrLeftOut, l.missed, text)
+	}
+	select {
+	case l.in <- text:
+		l.missed = 0
+	default:
+		l.dropped++
+		l.missed++
+	}
 }
 
 // listenBuffer is how many records may wait for a slow listener: about a megabyte.
@@ -111,19 +148,15 @@ func (r *Recorder) Listen() (l *Listening, stop func() (dropped int)) {
 }
 
 // Tap implements Tap.
-func (r *Recorder) Tap(q *Request, d *Decision) {
+func (r *Recorder) Tap(q *Request, d Decision) {
 	if !r.heard() {
 		return
 	}
-	text := Record{At: time.Now(), Answer: d.Action.String(), Attributes: q.Attributes}.String()
+	text := Record{At: time.Now(), Answer: d.Action.String(), Listener: q.Listener, Attributes: q.Attributes}.String()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for l := range r.listeners {
-		select {
-		case l.in <- text:
-		default:
-			l.dropped++
-		}
+		l.take(text)
 	}
 }
 
