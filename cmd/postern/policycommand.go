@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postern/internal/config"
+	"postern/internal/nearest"
 	"postern/policyd"
 )
 
@@ -32,6 +33,9 @@ func newPolicyCommand() *cobra.Command {
 	path := configFlag(cmd)
 	explained := cmd.Flags().Bool("explain", false, "print each check, what it looked at, its verdict and what is left of each limit")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := meantCommand(cmd, args); err != nil {
+			return err
+		}
 		q, err := policyRequest(args, cmd.InOrStdin())
 		if err != nil {
 			return usage("policy: %w", err)
@@ -44,6 +48,22 @@ func newPolicyCommand() *cobra.Command {
 	return cmd
 }
 
+// meantCommand complains about a word that looks like one of the commands below
+// cmd, and not like an attribute.
+func meantCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 || strings.Contains(args[0], "=") {
+		return nil
+	}
+	var known []string
+	for _, sub := range cmd.Commands() {
+		known = append(known, sub.Name())
+	}
+	if near := nearest.Word(args[0], known); near != "" {
+		return usage("policy: %.100q is no command and no attribute: is '%s %s' meant?", args[0], cmd.CommandPath(), near)
+	}
+	return nil
+}
+
 // maxRequest bounds a request on standard input, in bytes.
 const maxRequest = 1 << 20
 
@@ -52,9 +72,12 @@ func policyRequest(args []string, in io.Reader) (*policyd.Request, error) {
 	if len(args) > 0 {
 		return policyd.FromArgs(args)
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxRequest))
+	text, err := io.ReadAll(io.LimitReader(in, maxRequest+1))
 	if err != nil {
 		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	if len(text) > maxRequest {
+		return nil, fmt.Errorf("standard input: over %d bytes: one request is asked, ended by an empty line", maxRequest)
 	}
 	if strings.TrimSpace(string(text)) == "" {
 		return nil, errors.New("no request: write attributes, such as sender=user@example.com, as arguments or on standard input")
@@ -72,29 +95,32 @@ func policy(ctx context.Context, out io.Writer, path string, explained bool, q *
 		return badConfig(fmt.Errorf("%s: there is no policyd block", path))
 	}
 	answer, daemon, err := askPolicyd(ctx, c.Control, q)
-	if errors.Is(err, errNoDaemon) {
-		answer, err = policyAlone(ctx, c, q)
-		daemon = ""
+	if err == nil {
+		return answer.conclude(out, explained, "asked the running daemon "+daemon)
 	}
+	if !errors.Is(err, errNoDaemon) {
+		return temporary(fmt.Errorf("policy: %w", err))
+	}
+	answer, unread, err := policyAlone(ctx, c, q)
 	if err != nil {
 		return err
 	}
-	return answer.conclude(out, explained, asked(daemon, c.Control))
-}
-
-// asked says who has answered.
-func asked(daemon, dir string) string {
-	if daemon == "" {
-		return fmt.Sprintf("no policyd answers in %s: judged by the configuration and the saved state", dir)
+	judged := fmt.Sprintf("no policyd answers in %s: judged by the configuration and the saved state", c.Control)
+	if unread != nil {
+		judged += "\nthe saved state, or some of it, cannot be read: " + strings.ReplaceAll(unread.Error(), "\n", "; ")
 	}
-	return "asked the running daemon " + daemon
+	return answer.conclude(out, explained, judged)
 }
 
-// askPolicyd asks the daemon that runs the policy.
+// askPolicyd asks the daemon that runs the policy. One that does not answer in
+// time is trouble; that none runs is errNoDaemon.
 func askPolicyd(ctx context.Context, dir string, q *policyd.Request) (policyAnswer, string, error) {
 	values := url.Values{"request": {q.Text()}}
 	for _, socket := range []string{"policyd", "serve"} {
 		text, err := control(ctx, dir, socket, http.MethodPost, "/policy", values)
+		if ctx.Err() != nil {
+			return policyAnswer{}, "", fmt.Errorf("%s does not answer: %w", socket, ctx.Err())
+		}
 		if err != nil {
 			continue
 		}
@@ -109,7 +135,8 @@ func askPolicyd(ctx context.Context, dir string, q *policyd.Request) (policyAnsw
 // policyAnswer is a decision with all that led to it, as the control socket
 // sends it.
 type policyAnswer struct {
-	Chain   string         `json:"chain"` // policy_context, or "" for the default chain
+	Context string         `json:"context,omitempty"` // policy_context of the request
+	Chain   string         `json:"chain"`             // its chain, or "" for the default one
 	Action  string         `json:"action"`
 	Refused bool           `json:"refused"`
 	Check   string         `json:"check,omitempty"`
@@ -124,7 +151,7 @@ func (s *policyService) explain(ctx context.Context, q *policyd.Request) policyA
 	p := s.policy
 	q.Listener = s.listens
 	d, err := p.Explain(ctx, q)
-	a := policyAnswer{Action: d.Action.String(), Refused: d.Action.Refuses(), Check: d.Check, Rule: d.Rule, Reason: d.Reason, Steps: d.Steps}
+	a := policyAnswer{Context: q.Context, Action: d.Action.String(), Refused: d.Action.Refuses(), Check: d.Check, Rule: d.Rule, Reason: d.Reason, Steps: d.Steps}
 	if p.Known(q.Context) {
 		a.Chain = q.Context
 	}
@@ -171,11 +198,14 @@ func (a policyAnswer) why() string {
 
 // print writes the steps.
 func (a policyAnswer) print(w io.Writer) {
-	chain := a.Chain
-	if chain == "" {
-		chain = "default"
+	switch {
+	case a.Chain != "":
+		fmt.Fprintf(w, "chain %s\n", a.Chain)
+	case a.Context != "":
+		fmt.Fprintf(w, "chain of all other requests (checks:), for none is named %.100q\n", a.Context)
+	default:
+		fmt.Fprintln(w, "chain of all other requests (checks:)")
 	}
-	fmt.Fprintf(w, "chain %s\n", chain)
 	for _, s := range a.Steps {
 		printStep(w, s)
 	}

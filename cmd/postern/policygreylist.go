@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,9 @@ func (s *service) serveGreylist(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
+	}
+	if entries == nil {
+		entries = []greylist.Entry{} // [] and not null
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(entries) // the peer is gone, then
@@ -78,26 +82,50 @@ func newGreylistList() *cobra.Command {
 	}
 	path := configFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
-	limit := cmd.Flags().Int("limit", 1000, "list `N` rows at most")
+	limit := cmd.Flags().Int("limit", 1000, "list `N` rows at most; 9999 are the most")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		text, err := askGreylist(cmd.Context(), *path, http.MethodGet, url.Values{"limit": {strconv.Itoa(*limit)}})
+		if *limit < 1 || *limit > mostRows {
+			return usage("greylist: --limit %d: write a number from 1 to %d", *limit, mostRows)
+		}
+		entries, err := greylistRows(cmd.Context(), *path, *limit+1)
 		if err != nil {
 			return err
 		}
-		if *asJSON {
-			_, err := cmd.OutOrStdout().Write(text)
-			return err
+		if len(entries) > *limit {
+			entries = entries[:*limit]
+			defer fmt.Fprintln(cmd.ErrOrStderr(), "there are more: see --limit")
 		}
-		var entries []greylist.Entry
-		if err := json.Unmarshal(text, &entries); err != nil {
-			return temporary(fmt.Errorf("greylist: %w", err))
-		}
-		for _, e := range entries {
-			printEntry(cmd.OutOrStdout(), e)
-		}
-		return nil
+		return printEntries(cmd.OutOrStdout(), entries, *asJSON)
 	}
 	return cmd
+}
+
+// mostRows is what a list can have: one less than the daemon gives.
+const mostRows = 9999
+
+// greylistRows asks for rows.
+func greylistRows(ctx context.Context, path string, limit int) (entries []greylist.Entry, err error) {
+	text, err := askGreylist(ctx, path, http.MethodGet, url.Values{"limit": {strconv.Itoa(limit)}})
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &entries); err != nil {
+		return nil, temporary(fmt.Errorf("greylist: %w", err))
+	}
+	return entries, nil
+}
+
+// printEntries writes rows as lines or as JSON.
+func printEntries(out io.Writer, entries []greylist.Entry, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		return e.Encode(entries)
+	}
+	for _, e := range entries {
+		printEntry(out, e)
+	}
+	return nil
 }
 
 // printEntry writes one row: who, since when, and how it stands.
@@ -120,6 +148,10 @@ func newGreylistRelease() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "release [--config FILE] [--client ADDRESS] [--sender ADDRESS --recipient ADDRESS]",
 		Short: "Let a client network, or a sender to a recipient, pass now",
+		Long: "Let a client network, or a sender to a recipient, pass now. The client is an address or the domain of a\n" +
+			"pool; alone it is trusted as if it had passed often enough. A sender stands for its domain, and a recipient\n" +
+			"for where its alias leads: whoever waits from the one to the other passes at the next attempt.\n" +
+			"Exit status 0: done; 1: the daemon refuses; 75: no daemon answers.",
 		Example: "  postern policy greylist release --client 192.0.2.1\n" +
 			"  postern policy greylist release --sender a@example.com --recipient info@example.org",
 		Args: cobra.NoArgs,
@@ -132,7 +164,10 @@ func newGreylistRelease() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		form := url.Values{}
 		for name, value := range values {
-			form.Set(name, *value)
+			form.Set(name, strings.TrimSuffix(strings.TrimPrefix(*value, "<"), ">"))
+		}
+		if err := releasable(cmd.Flags().Changed("sender"), form.Get("client"), form.Get("recipient")); err != nil {
+			return err
 		}
 		text, err := askGreylist(cmd.Context(), *path, http.MethodPost, form)
 		if err == nil {
@@ -143,21 +178,37 @@ func newGreylistRelease() *cobra.Command {
 	return cmd
 }
 
+// releasable complains about addresses that do not say who shall pass.
+func releasable(sender bool, client, recipient string) error {
+	switch {
+	case sender == (recipient != "") && (sender || client != ""):
+		return nil
+	case client == "" && !sender && recipient == "":
+		return usage("greylist: nothing is named: give --client, or --sender and --recipient, or all three")
+	case sender:
+		return usage("greylist: a sender needs a --recipient beside it; --client alone releases a whole network")
+	}
+	return usage("greylist: a recipient needs a --sender beside it; --sender '<>' is the null sender of bounces")
+}
+
 // askGreylist asks the running daemon that has the greylist.
 func askGreylist(ctx context.Context, path, method string, values url.Values) ([]byte, error) {
 	c, err := config.Load(path)
 	if err != nil {
 		return nil, err
 	}
-	failed := fmt.Errorf("%w in %s", errNoDaemon, c.Control)
+	var refused error
 	for _, name := range []string{"policyd", "serve"} {
 		text, err := control(ctx, c.Control, name, method, "/policy/greylist", values)
 		if err == nil {
 			return text, nil
 		}
-		if _, refused := errors.AsType[*url.Error](err); !refused {
-			failed = fmt.Errorf("%s: %w", name, err)
+		if _, away := errors.AsType[*url.Error](err); !away && refused == nil {
+			refused = fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return nil, temporary(fmt.Errorf("greylist: %w", failed))
+	if refused != nil {
+		return nil, &exitError{exitNo, refused}
+	}
+	return nil, temporary(fmt.Errorf("greylist: %w in %s: is it running, and may this user open its socket?", errNoDaemon, c.Control))
 }

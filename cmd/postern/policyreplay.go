@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,10 +24,11 @@ func newPolicyReplay() *cobra.Command {
 		Use:   "replay FILE --config NEW",
 		Short: "Tell what a configuration would have answered differently to recorded requests",
 		Long: "Tell what a configuration would have answered differently to recorded requests. The clock is that of the\n" +
-			"records, counters and greylist start empty and live in memory, bans and aliases are those of now.\n" +
-			"Exit status 0: every answer is the same; 1: some differ.",
+			"records, counters and greylist start empty and live in memory; bans, aliases and DNS are those of now.\n" +
+			"Answers are the same if they do the same: texts are not compared.\n" +
+			"Exit status 0: every answer is the same; 1: some differ; 75: trouble.",
 		Example: "  postern policy replay requests --config new.yaml",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneFile("FILE", "the file that 'postern policy record' has written"),
 	}
 	path := configFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -43,7 +45,7 @@ func newPolicyReplay() *cobra.Command {
 		if err := r.run(cmd.Context(), c, file); err != nil {
 			return err
 		}
-		fmt.Fprintf(r.out, "%d requests, %d answered differently\n", r.count, r.different)
+		fmt.Fprintln(r.out, r.summary())
 		if r.different > 0 {
 			return no()
 		}
@@ -58,6 +60,16 @@ type replay struct {
 	now       atomic.Int64 // Unix nanoseconds, of the record
 	count     int
 	different int
+	leftOut   int
+}
+
+// summary is what the user reads in the end.
+func (r *replay) summary() string {
+	text := fmt.Sprintf("%d requests, %d answered differently", r.count, r.different)
+	if r.leftOut > 0 {
+		text += fmt.Sprintf("; %d more were left out when it was recorded, so limits count less", r.leftOut)
+	}
+	return text
 }
 
 func (r *replay) clock() time.Time { return time.Unix(0, r.now.Load()).UTC() }
@@ -69,18 +81,24 @@ func (r *replay) run(ctx context.Context, c *config.Config, in io.Reader) error 
 	}
 	c.Policyd.State, c.StateDir = "memory", ""
 	records := policyd.NewRecords(in)
-	return withPolicy(ctx, c, "", r.clock, func(s *policyService) error {
+	return withPolicy(ctx, c, "", r.clock, func(s *policyService, tables error) error {
+		if tables != nil {
+			return temporary(fmt.Errorf("replay: %w", tables))
+		}
 		for {
 			rec, err := records.Next()
-			if err == io.EOF {
+			switch {
+			case err == io.EOF:
 				return nil
-			}
-			if err != nil {
+			case ctx.Err() != nil:
+				return temporary(fmt.Errorf("replay: stopped at request %d: %w", r.count+1, ctx.Err()))
+			case err != nil:
 				return usage("replay: request %d: %w", r.count+1, err)
 			}
+			r.leftOut += rec.LeftOut
 			r.now.Store(rec.At.UnixNano())
 			if err := r.one(ctx, s, rec); err != nil {
-				return temporary(fmt.Errorf("replay: request %d: %w", r.count, err))
+				return usage("replay: request %d: %w", r.count, err)
 			}
 		}
 	})
@@ -89,11 +107,11 @@ func (r *replay) run(ctx context.Context, c *config.Config, in io.Reader) error 
 // one judges a record and tells if the answer is another.
 func (r *replay) one(ctx context.Context, s *policyService, rec policyd.Record) error {
 	r.count++
-	q, err := policyd.Parse(rec.String())
+	q, err := policyd.Parse(rec.Text())
 	if err != nil {
 		return err
 	}
-	q.Listener = s.listens
+	q.Listener = cmp.Or(rec.Listener, s.listens)
 	d, err := s.policy.Judge(ctx, q)
 	answer := d.Action.String()
 	if err != nil {
@@ -119,9 +137,10 @@ func sameAnswer(a, b string) bool {
 // loadWithin is how long a command waits for the tables.
 const loadWithin = 10 * time.Second
 
-// withPolicy runs work with the policy of c as a daemon would have it. Saved
-// state is read from the folder state, and never written.
-func withPolicy(ctx context.Context, c *config.Config, state string, now func() time.Time, work func(*policyService) error) error {
+// withPolicy runs work with the policy of c as a daemon would have it, and with
+// the reason why a table is not loaded, if one is not. Saved state is read from
+// the folder state, and never written.
+func withPolicy(ctx context.Context, c *config.Config, state string, now func() time.Time, work func(s *policyService, tables error) error) error {
 	w, err := newWorks(role{name: "serve", command: true}, c, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
@@ -135,7 +154,7 @@ func withPolicy(ctx context.Context, c *config.Config, state string, now func() 
 	defer a.retire(nil)
 	a.start(ctx)
 	a.awaitTables(ctx)
-	return work(a.policy)
+	return work(a.policy, a.ready())
 }
 
 // awaitTables waits until the tables are loaded, or it seems in vain.
@@ -153,13 +172,14 @@ func (a *assembly) awaitTables(ctx context.Context) {
 	}
 }
 
-// policyAlone judges q without a daemon.
-func policyAlone(ctx context.Context, c *config.Config, q *policyd.Request) (answer policyAnswer, err error) {
+// policyAlone judges q without a daemon. unread tells why the saved state, or
+// some of it, is not part of that.
+func policyAlone(ctx context.Context, c *config.Config, q *policyd.Request) (answer policyAnswer, unread, err error) {
 	state := c.StateDir
-	c.StateDir = "" // the daemon's disk copies are its own
-	err = withPolicy(ctx, c, state, time.Now, func(s *policyService) error {
-		answer = s.explain(ctx, q)
+	c.StateDir = ""                                                                   // the daemon's disk copies are its own
+	err = withPolicy(ctx, c, state, time.Now, func(s *policyService, _ error) error { // a check that needs the tables tells
+		answer, unread = s.explain(ctx, q), s.state.unread
 		return nil
 	})
-	return answer, err
+	return answer, unread, err
 }
