@@ -117,7 +117,7 @@ policyd:
   state: "%s"
   rate_limits:
     - {name: client, key: client_address, limit: 100000/1h}
-    - {name: sender, key: sender, limit: [100000/1h, 100000/1d]}
+    - {name: sender, key: sender, limit: 100000/1h}
 `, strings.Join(listen, `", "`), state)
 }
 

@@ -63,7 +63,7 @@ func policyHandler(ctx context.Context) (*policyd.Handler, error) {
 		return nil, err
 	}
 	limits, err := limit.New(limit.Options{
-		Rules: []limit.Rule{policyRule("client", "client_address", time.Hour), policyRule("sender", "sender", time.Hour, 24*time.Hour)},
+		Rules: []limit.Rule{policyRule("client", "client_address"), policyRule("sender", "sender")},
 		Store: counter.NewMemory(counter.MemoryOptions{Metrics: counter.NewMetrics(reg)}),
 		Host:  "mx1.example", Delimiter: "+", Metrics: limit.NewMetrics(reg),
 	})
@@ -76,13 +76,9 @@ func policyHandler(ctx context.Context) (*policyd.Handler, error) {
 	return &policyd.Handler{Policy: func() *policyd.Policy { return policy }, Metrics: policy.Metrics, Tap: new(policyd.Recorder)}, nil
 }
 
-func policyRule(name, key string, windows ...time.Duration) limit.Rule {
+func policyRule(name, key string) limit.Rule {
 	keys, _ := limit.ParseKeys(key) // New complains about none
-	r := limit.Rule{Name: name, Keys: keys}
-	for _, per := range windows {
-		r.Windows = append(r.Windows, counter.Window{N: 100_000, Per: per})
-	}
-	return r
+	return limit.Rule{Name: name, Keys: keys, Windows: []counter.Window{{N: 100_000, Per: time.Hour}}}
 }
 
 // policyTables has the rows of measurePolicy.

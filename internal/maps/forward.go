@@ -17,6 +17,17 @@ func (b *BuiltIn) hosted(ctx context.Context, domain string) (bool, error) {
 	return found && state == active, err
 }
 
+// expands reports whether handles or aliases may answer for a folded address:
+// at a hosted domain, and at that of the host itself for the operator. An
+// address without a domain is neither.
+func (b *BuiltIn) expands(ctx context.Context, address string) (bool, error) {
+	_, domain, ok := split(address)
+	if !ok || domain == b.options.MyOrigin {
+		return ok, nil
+	}
+	return b.hosted(ctx, domain)
+}
+
 // virtualDomain answers 1 for a hosted domain (virtual_alias_domains).
 func (b *BuiltIn) virtualDomain(ctx context.Context, key string) (string, bool, error) {
 	hosted, err := b.hosted(ctx, lookup.Fold(key))

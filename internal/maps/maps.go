@@ -140,7 +140,7 @@ func New(t Tables, o Options) *BuiltIn {
 	b.bans = lookup.Func(b.bannedDomain)
 	b.walker = &Walker{
 		Step:   keysearch.New(keysearch.Virtual, b.search, b.handles, b.aliases),
-		Hosted: b.hosted,
+		Hosted: b.hosted, Expands: b.expands,
 	}
 	return b
 }

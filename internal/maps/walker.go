@@ -22,6 +22,10 @@ const (
 type Walker struct {
 	Step   lookup.Map                                             // one expansion
 	Hosted func(ctx context.Context, domain string) (bool, error) // no address stays at a hosted domain
+
+	// Expands reports whether Step may find anything for a folded address; nil:
+	// it may for all. It spares asking about what is elsewhere.
+	Expands func(ctx context.Context, address string) (bool, error)
 }
 
 // Walk is where an address leads.
@@ -72,6 +76,14 @@ func (w *Walker) follow(ctx context.Context, address string, path []string, walk
 		walk.noteLoop(append(slices.Clone(path[:min(len(path), 5)]), "..."))
 		return nil
 	}
+	if w.Expands != nil {
+		if expands, err := w.Expands(ctx, folded); err != nil {
+			return err
+		} else if !expands {
+			walk.add(address)
+			return nil
+		}
+	}
 	value, found, err := w.Step.Lookup(ctx, address)
 	if err != nil {
 		return err
@@ -119,10 +131,15 @@ func (w *Walker) end(ctx context.Context, address, folded string, walk *Walk) er
 			return err
 		}
 	}
-	if !slices.Contains(walk.Final, address) {
-		walk.Final = append(walk.Final, address)
-	}
+	walk.add(address)
 	return nil
+}
+
+// add takes an address that stays as it is.
+func (k *Walk) add(address string) {
+	if !slices.Contains(k.Final, address) {
+		k.Final = append(k.Final, address)
+	}
 }
 
 func (k *Walk) noteLoop(path []string) {
