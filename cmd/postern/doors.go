@@ -95,9 +95,7 @@ func (o *opener) addMetrics(c *config.Config) {
 	if l.At == config.Off {
 		return
 	}
-	if l.At == "" {
-		l.At = o.role.metrics
-	}
+	l.At = o.role.metrics(l.At)
 	admin := daemon.Admin{Gatherer: o.registry, Ready: o.ready, WebConfig: c.Metrics.WebConfig, Log: o.log}
 	if err := admin.Validate(); err != nil {
 		o.errs = append(o.errs, err)

@@ -17,7 +17,7 @@ import (
 )
 
 func newPolicyd() *cobra.Command {
-	return newDaemon(role{name: "policyd", metrics: "inet:127.0.0.1:9728"}, "Run the policy daemon alone")
+	return newDaemon(role{name: "policyd", aside: 3}, "Run the policy daemon alone")
 }
 
 // policyIdle exceeds the time after which Postfix hangs up by itself

@@ -16,7 +16,7 @@ import (
 // role is which daemons a process runs.
 type role struct {
 	name    string // of its control socket
-	metrics string // where its metrics are by default
+	aside   int    // its metrics are so many ports behind metrics.listen
 	command bool   // no daemon: a map that cannot be opened answers with the reason
 }
 
@@ -39,15 +39,15 @@ func (r role) listeners() string {
 }
 
 func newServe() *cobra.Command {
-	return newDaemon(role{name: "serve", metrics: "inet:127.0.0.1:9725"}, "Run every daemon that the configuration names, in one process")
+	return newDaemon(role{name: "serve"}, "Run every daemon that the configuration names, in one process")
 }
 
 func newSocketmap() *cobra.Command {
-	return newDaemon(role{name: "socketmap", metrics: "inet:127.0.0.1:9726"}, "Run the socketmap daemon alone")
+	return newDaemon(role{name: "socketmap", aside: 1}, "Run the socketmap daemon alone")
 }
 
 func newTCPTable() *cobra.Command {
-	return newDaemon(role{name: "tcptable", metrics: "inet:127.0.0.1:9727"}, "Run the tcp_table daemon alone")
+	return newDaemon(role{name: "tcptable", aside: 2}, "Run the tcp_table daemon alone")
 }
 
 // newDaemon is the command of one role.

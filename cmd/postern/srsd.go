@@ -13,7 +13,7 @@ import (
 // newSRSD is the SRS daemon alone: with our configuration, or in the place of
 // PostSRSd with one of its own.
 func newSRSD() *cobra.Command {
-	cmd := newDaemon(role{name: "srsd", metrics: "inet:127.0.0.1:9729"}, "Run the SRS daemon alone")
+	cmd := newDaemon(role{name: "srsd", aside: 4}, "Run the SRS daemon alone")
 	cmd.Use = "srsd [--config FILE | -C postsrsd.conf | --defaults /etc/default/postsrsd]"
 	cmd.Long += "\n\nWith -C or --defaults it stands in for PostSRSd 2.x or 1.x and reads the configuration of that;\n" +
 		"--defaults with an empty name takes the environment alone. A parent process keeps privileges, files\n" +

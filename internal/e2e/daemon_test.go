@@ -31,7 +31,7 @@ type daemon struct {
 	blocks  string              // of postern.yaml, beside those below
 	inet    string              // HOST:PORT of the socketmap
 	unix    string              // path of the socketmap
-	metrics string              // HOST:PORT
+	metrics string              // HOST:PORT in the configuration; see watched
 	held    []*os.File
 	process *process
 }
@@ -86,6 +86,18 @@ func (d *daemon) configure(t *testing.T, blocks string) {
 	writeFile(t, d.config(), text)
 }
 
+// watched is where the metrics are. All daemons of a file can run at once, so
+// one that runs alone has them some ports behind the one that is configured.
+func (d *daemon) watched() string {
+	if len(d.args) < 2 || d.args[1] != "--config" {
+		return d.metrics
+	}
+	host, text, _ := net.SplitHostPort(d.metrics)
+	port, _ := strconv.Atoi(text)
+	behind := map[string]int{"socketmap": 1, "tcptable": 2, "policyd": 3, "srsd": 4}[d.args[0]]
+	return net.JoinHostPort(host, strconv.Itoa(port+behind))
+}
+
 func (d *daemon) config() string { return filepath.Join(d.dir, "postern.yaml") }
 
 // start runs the program and waits until it listens.
@@ -93,7 +105,7 @@ func (d *daemon) start(t *testing.T) {
 	t.Helper()
 	d.launch(t)
 	d.await(t, "it listens", func() bool {
-		conn, err := net.Dial("tcp", d.metrics)
+		conn, err := net.Dial("tcp", d.watched())
 		if err == nil {
 			conn.Close()
 		}
@@ -194,7 +206,7 @@ func (d *daemon) reload(t *testing.T, says string) {
 func (d *daemon) awaitReady(t *testing.T) {
 	t.Helper()
 	d.await(t, "it is ready", func() bool {
-		resp, err := http.Get("http://" + d.metrics + "/readyz")
+		resp, err := http.Get("http://" + d.watched() + "/readyz")
 		if err != nil {
 			return false
 		}
@@ -230,7 +242,7 @@ func (d *daemon) socketmap(name string) string { return "socketmap:inet:" + d.in
 // metric is the sum of the samples whose name and labels contain all parts.
 func (d *daemon) metric(t *testing.T, name string, labels ...string) float64 {
 	t.Helper()
-	resp, err := http.Get("http://" + d.metrics + "/metrics")
+	resp, err := http.Get("http://" + d.watched() + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
