@@ -213,6 +213,9 @@ func (u universe) run(t *testing.T, s subject) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	m := newModel()
+	if raceDetector {
+		u.rounds /= 10 // it takes ten times as long, and this is arithmetic
+	}
 	for round := range u.rounds {
 		m.now = s.clock.Now()
 		var debits []Debit
