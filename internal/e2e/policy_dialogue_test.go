@@ -17,7 +17,7 @@ import (
 //	-- 192.0.2.1 mail.far.test [HELO]   a session of this client on port 25; "-" is a client without a name
 //	-- login alice                      a session of this login on the submission service
 //	-- nobody                           one there without a login
-//	COMMAND | REPLY                     how the reply must begin, and after each " … " what it has within; "no x" has not
+//	COMMAND | REPLY                     how the reply must begin, and after each " … " what it has within, or with "!" has not
 //	. | REPLY                           the text of a message, and ".9000" one of that size at least
 //	=> sent                             what became of the last message: sent, held or dropped
 //	=> sent with Name: value            and the header that it has
@@ -104,7 +104,7 @@ func wantReply(t *testing.T, reply scratch.Reply, want string) (ok bool) {
 	parts := strings.Split(want, " … ")
 	ok = strings.HasPrefix(got, parts[0])
 	for _, part := range parts[1:] {
-		not, isNot := strings.CutPrefix(part, "no ")
+		not, isNot := strings.CutPrefix(part, "!")
 		ok = ok && (isNot && !strings.Contains(got, not) || !isNot && strings.Contains(got, part))
 	}
 	if !ok {

@@ -5,6 +5,7 @@ package e2e
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -38,7 +39,8 @@ type policyOptions struct {
 	root   string            // a Debian root folder; "": this machine
 	blocks string            // of postern.yaml, policyd included; {dir} is the daemon's folder
 	main   map[string]string // parameters of main.cf, over those of the README
-	env    []string          // of the daemon
+
+	submission string // further options of that service in master.cf
 }
 
 // startPolicyHost starts all of it. Of policyd the blocks have everything but
@@ -61,7 +63,6 @@ func newPolicyHost(t *testing.T, o policyOptions) *policyHost {
 		t.Fatal(err)
 	}
 	h.d = newNativeSRS(t, "")
-	h.d.env = o.env
 	h.untouched = h.d.blocks
 	makeSQLite(t, h.d.file("postern.db"), policyRows)
 	h.configure(t, o.blocks)
@@ -101,7 +102,7 @@ func (h *policyHost) startMTA(t *testing.T, o policyOptions) {
 	readme := readWiring(t)
 	sink := scratchtest.Sink(t, scratch.SinkOptions{})
 	main := map[string]string{
-		"myhostname": "mx.fwd-host.test", "myorigin": "$myhostname", "mynetworks": "", "relayhost": sink.Nexthop(),
+		"myhostname": "mx.fwd-host.test", "myorigin": "$myhostname", "mynetworks": "", "relayhost": sink.Nexthop(), "inet_protocols": "all",
 		"local_transport": "error:5.1.1 no mailboxes on this host", "show_user_unknown_table_name": "no",
 		"strict_rfc821_envelopes": "yes", "notify_classes": "", "smtpd_authorized_xclient_hosts": "127.0.0.0/8",
 		"smtpd_error_sleep_time": "0", "smtpd_soft_error_limit": "100000", "smtpd_hard_error_limit": "100000",
@@ -117,7 +118,7 @@ func (h *policyHost) startMTA(t *testing.T, o policyOptions) {
 	mta, err := scratch.StartPostfix(t.Context(), scratch.PostfixOptions{
 		Root: o.root, Dir: strings.TrimPrefix(filepath.Dir(h.queue), strings.TrimSuffix(o.root, "/")), Main: main,
 		Master: "127.0.0.1:" + port + " inet n - n - - smtpd\n  -o smtpd_sasl_auth_enable=yes\n  -o smtpd_sasl_exceptions_networks=static:all\n" +
-			"  -o recipient_canonical_maps=\n  -o cleanup_service_name=subcleanup\n" + readme.submission +
+			"  -o recipient_canonical_maps=\n  -o cleanup_service_name=subcleanup\n" + readme.submission + o.submission +
 			"\nsubcleanup unix n - n - 0 cleanup\n  -o sender_canonical_maps=\n  -o recipient_canonical_maps=\n",
 	})
 	if err != nil {
@@ -143,6 +144,24 @@ func (h *policyHost) srsLines(t *testing.T, block string) map[string]string {
 		delete(lines, name)
 	}
 	return lines
+}
+
+// postern runs a command, "policy greylist list" for instance, with the
+// daemon's configuration.
+func (h *policyHost) postern(t *testing.T, command string, args ...string) (string, error) {
+	t.Helper()
+	args = slices.Concat(strings.Fields(command), []string{"--config", h.d.config()}, args)
+	out, err := exec.CommandContext(t.Context(), shared.binary, args...).CombinedOutput()
+	return string(out), err
+}
+
+// ban runs `postern ban`. The daemon must have been told.
+func (h *policyHost) ban(t *testing.T, args ...string) {
+	t.Helper()
+	out, err := h.postern(t, "ban "+args[0], args[1:]...)
+	if err != nil || strings.Contains(out, "note:") {
+		t.Fatalf("postern ban %q: %v: %s", args, err, out)
+	}
 }
 
 // wiring is what postfix/README.md shows.
