@@ -72,6 +72,7 @@ func TestChain(t *testing.T) {
 		{"a:reject/shadow b", "DUNNO", "", "a b"},
 		{"a:reject/shadow b:defer", "450 4.7.1 b", "b", "a b"},
 		{"a+reject/shadow b", "DUNNO", "", "a b a'"},
+		{"a:reject+defer/shadow b", "DUNNO", "", "a b a'"},
 		{"a:reject/off b", "DUNNO", "", "b"},
 
 		{"a:trouble b", "no reply", "", "a"},
@@ -82,6 +83,8 @@ func TestChain(t *testing.T) {
 		{"a:panic b", "no reply", "", "a"},
 		{"a:panic/open b:defer", "450 4.7.1 b", "b", "a b"},
 		{"a+trouble b", "no reply", "", "a b a'"},
+		{"a+panic b", "no reply", "", "a b a'"},
+		{"a+panic/open b", "DUNNO", "", "a b a'"},
 		{"a+trouble/open b", "DUNNO", "", "a b a'"},
 		{"a:reject b:trouble", "554 5.7.1 a", "a", "a"},
 	} {
@@ -151,6 +154,35 @@ func says(t *testing.T, name, action string, asked *[]string) *scripted {
 		t.Fatalf("no action %q", action)
 	}
 	return s
+}
+
+// TestShadows: what a check in shadow would have answered is told beside what
+// its own rules in shadow would have, and a DUNNO is nothing to tell.
+func TestShadows(t *testing.T) {
+	rule := Verdict{Action: Hold("rule"), Rule: "rule"}
+	for _, c := range []struct {
+		name    string
+		verdict Verdict
+		mode    Mode
+		want    []string
+	}{
+		{"nothing", Verdict{}, Shadow, nil},
+		{"its verdict", Verdict{Action: Refuse(554, "5.7.1", "check")}, Shadow, []string{"554 5.7.1 check"}},
+		{"a rule in shadow", Verdict{Shadow: []Verdict{rule}}, Enforce, []string{"HOLD rule"}},
+		{"both", Verdict{Action: Refuse(554, "5.7.1", "check"), Shadow: []Verdict{rule}}, Shadow, []string{"HOLD rule", "554 5.7.1 check"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := &Policy{Default: []Link{{Name: "a", Check: &scripted{verdict: c.verdict, asked: new([]string)}, Mode: c.mode}}}
+			d, err := p.Judge(context.Background(), &Request{})
+			var got []string
+			for _, s := range d.Shadows {
+				got = append(got, s.Action.String())
+			}
+			if err != nil || !d.Action.IsDunno() || !slices.Equal(got, c.want) {
+				t.Errorf("%v, shadows %q (%v), want %q", d.Action, got, err, c.want)
+			}
+		})
+	}
 }
 
 func TestContexts(t *testing.T) {

@@ -30,6 +30,7 @@ func TestScope(t *testing.T) {
 		{"hole", Scope{Clients: networks("192.0.2.0/24", "!192.0.2.7")}, [3]bool{false, false, false}},
 		{"hole first", Scope{Clients: networks("!192.0.2.8", "192.0.2.0/24")}, [3]bool{true, false, false}},
 		{"mapped", Scope{Clients: networks("::ffff:192.0.2.0/120")}, [3]bool{true, false, false}},
+		{"all of IPv4, mapped", Scope{Clients: networks("::ffff:0.0.0.0/96")}, [3]bool{true, false, false}},
 		{"brackets", Scope{Clients: networks("[2001:db8::]/32")}, [3]bool{false, true, false}},
 		{"host bits", Scope{Clients: networks("192.0.2.99/24")}, [3]bool{true, false, false}},
 		{"inbound", Scope{Logins: Logins{"inbound"}}, [3]bool{true, false, true}},
