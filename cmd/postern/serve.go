@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -69,6 +72,9 @@ func newDaemon(r role, short string) *cobra.Command {
 
 // runDaemon serves until it is told to stop.
 func runDaemon(ctx context.Context, r role, path string, stderr io.Writer) error {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP) // a SIGHUP in the moment of the start would end the process
+	defer signal.Stop(signals)
 	c, err := config.Load(path)
 	if err != nil {
 		return err
@@ -83,7 +89,7 @@ func runDaemon(ctx context.Context, r role, path string, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
-	process := daemon.Process{Log: log, Metrics: s.process, Reload: s.reload}
+	process := daemon.Process{Log: log, Metrics: s.process, Reload: s.reload, Signals: signals}
 	if err := process.Run(ctx, s.run); err != nil {
 		return temporary(err)
 	}
