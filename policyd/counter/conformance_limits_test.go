@@ -57,7 +57,7 @@ func testBytes(t *testing.T, s subject) {
 // testOddWindows: N of N fit, at one instant and after a part has drained that
 // is no whole number of units.
 func testOddWindows(t *testing.T, s subject) {
-	for i, w := range []Window{{7, time.Minute}, {3, 7 * time.Second}, {60, time.Minute}, {500, 24 * time.Hour}, {1, time.Hour}, {99, 997 * time.Millisecond}} {
+	for i, w := range []Window{{7, time.Minute}, {3, 7 * time.Second}, {30, time.Minute}, {50, 24 * time.Hour}, {1, time.Hour}, {29, 997 * time.Millisecond}} {
 		d := Debit{Rule: "odd", Key: fmt.Sprint("k", i), Windows: []Window{w}}
 		if got := s.fitting(t, d); got != w.N {
 			t.Errorf("%v: %d fit at once", w, got)
