@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"postern/internal/oneline"
 )
 
 // maxText bounds the text of a reply, in bytes. Postfix has no bound that works
@@ -48,7 +50,9 @@ func Discard(text string) Action { return Action{"DISCARD", Printable(text), "di
 
 // Prepend puts a header, of at most 900 bytes, before the message. Not at
 // END-OF-MESSAGE.
-func Prepend(header string) Action { return Action{"PREPEND", printable(header, maxHeader), "prepend"} }
+func Prepend(header string) Action {
+	return Action{"PREPEND", oneline.Reply(header, maxHeader), "prepend"}
+}
 
 // IsDunno reports that nothing was decided.
 func (a Action) IsDunno() bool { return a.verb == "" }
@@ -91,18 +95,4 @@ func (a Action) withID(id string) Action {
 
 // Printable makes a text fit for an SMTP reply: one line of printable ASCII
 // (RFC 5321, section 4.2), bounded.
-func Printable(text string) string { return printable(text, maxText) }
-
-// printable bounds what is printed to so many bytes.
-func printable(text string, limit int) string {
-	clean := strings.Map(func(r rune) rune {
-		switch {
-		case r < ' ' || r == 0x7f:
-			return ' '
-		case r > '~':
-			return '?'
-		}
-		return r
-	}, text[:min(len(text), 4*limit)])
-	return strings.TrimSpace(clean[:min(len(clean), limit)])
-}
+func Printable(text string) string { return oneline.Reply(text, maxText) }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"postern/internal/oneline"
 )
 
 // maxReason bounds the reason of a ban in an SMTP reply, in bytes.
@@ -65,23 +67,8 @@ func (b *BuiltIn) bannedDomain(ctx context.Context, key string) (string, bool, e
 		return "", false, err
 	}
 	text := "error:5.7.1 Domain banned."
-	if reason := printable(ban.Reason); reason != "" {
+	if reason := oneline.Reply(ban.Reason, maxReason); reason != "" {
 		text += " " + reason
 	}
 	return text, true, nil
-}
-
-// printable makes a reason fit for an SMTP reply: one line of printable ASCII
-// (RFC 5321 section 4.2), bounded.
-func printable(reason string) string {
-	clean := strings.Map(func(r rune) rune {
-		switch {
-		case r < ' ' || r == 0x7f:
-			return ' '
-		case r > '~':
-			return '?'
-		}
-		return r
-	}, reason)
-	return strings.TrimSpace(clean[:min(len(clean), maxReason)])
 }

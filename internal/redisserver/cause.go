@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+
+	"postern/internal/oneline"
 )
 
 // Cause is the heart of err, an error of a client or of a dial, in at most 200
@@ -28,7 +30,7 @@ func Cause(err error) string {
 	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
 		return "all connections to the server are busy"
 	case errors.As(err, &dns):
-		return bounded("no address of " + dns.Name + ": " + dns.Err)
+		return oneline.Log("no address of " + dns.Name + ": " + dns.Err)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "no answer in time"
 	case errors.As(err, &errno):
@@ -38,7 +40,7 @@ func Cause(err error) string {
 	case errors.Is(err, redis.ErrClosed):
 		return "the client is closed"
 	}
-	return bounded(err.Error())
+	return oneline.Log(err.Error())
 }
 
 // serverCause says what a server's error means. The server quotes the
@@ -73,9 +75,9 @@ func serverCause(text string) string {
 			return "the server wants a password (NOAUTH)"
 		}
 		before, _, _ := strings.Cut(text, ", with args")
-		return bounded("the server refuses: " + before)
+		return oneline.Log("the server refuses: " + before)
 	}
-	return bounded("the server refuses: " + word)
+	return oneline.Log("the server refuses: " + word)
 }
 
 // Refusal is the first word of a server's error reply, such as NOPERM; "" if
@@ -87,18 +89,4 @@ func Refusal(err error) string {
 	}
 	word, _, _ := strings.Cut(server.Error(), " ")
 	return word
-}
-
-// bounded makes text fit for a line of a log.
-func bounded(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
-	if len(text) > 200 {
-		text = strings.ToValidUTF8(text[:200], "") + "…"
-	}
-	return text
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"postern/internal/oneline"
 )
 
 // Error is trouble with a database. Its text holds no password and no rows.
@@ -81,7 +83,7 @@ func cause(err error) string {
 	case isLost(err):
 		return "connection lost"
 	}
-	return bounded(err.Error())
+	return oneline.Log(err.Error())
 }
 
 // telling are the server errors whose text speaks of users, hosts, tables,
@@ -97,7 +99,7 @@ func serverCause(e *mysql.MySQLError) string {
 		code += " (" + string(e.SQLState[:]) + ")"
 	}
 	if slices.Contains(telling, e.Number) {
-		return bounded(code + ": " + e.Message)
+		return oneline.Log(code + ": " + e.Message)
 	}
 	return code
 }
@@ -121,7 +123,7 @@ func fileCause(e *sqlite.Error) string {
 	case sqlite3.SQLITE_IOERR:
 		return fmt.Sprintf("reading or writing failed (%d)", e.Code())
 	case sqlite3.SQLITE_ERROR: // speaks of the statement
-		return bounded(e.Error())
+		return oneline.Log(e.Error())
 	}
 	return fmt.Sprintf("SQLite error %d", e.Code())
 }
@@ -156,18 +158,4 @@ func fromServer(err error) bool {
 	}
 	e := (*sqlite.Error)(nil)
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_ERROR
-}
-
-// bounded makes text fit for a line of a log.
-func bounded(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
-	if len(text) > 200 {
-		text = strings.ToValidUTF8(text[:200], "") + "…"
-	}
-	return text
 }

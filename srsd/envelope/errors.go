@@ -61,17 +61,3 @@ func cause(err error) string {
 	}
 	return redisserver.Cause(err)
 }
-
-// bounded makes text fit for a line of a log.
-func bounded(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
-	if len(text) > 200 {
-		text = strings.ToValidUTF8(text[:200], "") + "…"
-	}
-	return text
-}

@@ -10,6 +10,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"postern/internal/oneline"
 )
 
 // lockedError is a lock that was held all the time there was.
@@ -48,7 +50,7 @@ func fileCause(e *sqlite.Error) string {
 	case sqlite3.SQLITE_IOERR:
 		return fmt.Sprintf("reading or writing the file failed (SQLite error %d)", e.Code())
 	case sqlite3.SQLITE_ERROR: // speaks of the statement
-		return bounded(e.Error())
+		return oneline.Log(e.Error())
 	}
 	return fmt.Sprintf("SQLite error %d", e.Code())
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"postern/internal/oneline"
 	"postern/internal/redisserver"
 )
 
@@ -65,7 +66,7 @@ func (s *server) warnOfEviction(ctx context.Context) {
 	}
 	if policy := evicts(info); policy != "" && s.warned.CompareAndSwap(false, true) {
 		s.options.Log.Warn("envelope store: the Redis server drops senders when its memory is full, bounces to them are lost; set maxmemory-policy noeviction",
-			"maxmemory_policy", bounded(policy))
+			"maxmemory_policy", oneline.Log(policy))
 	}
 }
 
