@@ -42,11 +42,15 @@ func (a *assembly) limitRule(r config.RateLimit) (limit.Rule, error) {
 	if err != nil {
 		return limit.Rule{}, err
 	}
+	exempt, err := limit.ParseExemption(r.Exempt)
+	if err != nil {
+		return limit.Rule{}, fmt.Errorf("exempt: %w", err)
+	}
 	limits, err := a.policyMap(r.Limits)
 	rule := limit.Rule{
 		Name: r.Name, Keys: keys, Count: limit.Count(r.Count), Action: limit.Action(r.Action), Text: r.Text,
 		IPv4Bits: r.IPv4Prefix, IPv6Bits: r.IPv6Prefix, Mode: policyMode(r.Check), Fail: policyd.Fail(r.Fail),
-		Scope: scope, Recipients: r.Recipients, Exempt: limit.Exemption{Keys: r.Exempt}, Limits: limits,
+		Scope: scope, Recipients: r.Recipients, Exempt: exempt, Limits: limits,
 	}
 	for _, w := range r.Limit {
 		rule.Windows = append(rule.Windows, counter.Window{N: w.N, Per: w.Per})

@@ -19,7 +19,7 @@ import (
 // TestDialogues plays the files of testdata/dialogues. Their lines:
 //
 //	rule NAME WORD=VALUE …       a rule: key, count, limit (several apart by commas), action, mode, fail,
-//	                             recipients, ipv4, ipv6, text, states, exempt, exempt_logins, exempt_clients
+//	                             recipients, ipv4, ipv6, text, states, exempt, exempt_list, exempt_logins, exempt_clients
 //	delimiter +                  recipient_delimiter
 //	limit KEY = VALUE            a row of the map of limits, which every rule then has; "trouble" fails
 //	alias ADDRESS = ADDRESS, …   where an alias leads; all of fwd.example is hosted
@@ -169,6 +169,8 @@ func (d *dialogue) rule(line string) Rule {
 			r.Scope.States = strings.Split(value, ",")
 		case "exempt":
 			r.Exempt.Keys = strings.Split(value, ",")
+		case "exempt_list": // as in the configuration
+			r.Exempt, err = ParseExemption(strings.Split(value, ","))
 		case "exempt_logins":
 			r.Exempt.Logins = strings.Split(value, ",")
 		case "exempt_clients":

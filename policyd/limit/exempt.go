@@ -8,6 +8,30 @@ import (
 	"postern/policyd"
 )
 
+// ParseExemption reads a list as people write it, [192.0.2.0/24, alice,
+// "@example.org"], whatever the rule's key is: a network is of clients ("!"
+// takes one out of it again), a name or @DOMAIN is of logins, and either is a
+// value of the key. "inbound" and "submission" are as in [policyd.Logins].
+func ParseExemption(words []string) (Exemption, error) {
+	x := Exemption{}
+	var networks []string
+	for _, word := range words {
+		bare, not := strings.CutPrefix(strings.TrimSpace(word), "!")
+		_, err := policyd.ParseNetwork(bare)
+		switch {
+		case err == nil:
+			networks = append(networks, strings.TrimSpace(word))
+		case not:
+			return Exemption{}, fmt.Errorf("%.100q takes out of a list of names what is not in it: leave it away", word)
+		default:
+			x.Logins, x.Keys = append(x.Logins, bare), append(x.Keys, bare)
+		}
+	}
+	var err error
+	x.Clients, err = policyd.ParseNetworks(networks)
+	return x, err
+}
+
 // exemption is an Exemption, compiled.
 type exemption struct {
 	clients  policyd.Networks

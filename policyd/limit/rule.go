@@ -95,7 +95,7 @@ func (o *Options) compile(r Rule) (*rule, error) {
 	r.IPv6Bits = either(r.IPv6Bits, 64)
 	for _, valid := range []func() error{
 		func() error { return checkName(r.Name) },
-		func() error { return checkText(r.Text) },
+		func() error { return checkText(r.Text, r.Action) },
 		func() error { return checkKeys(r.Keys) },
 		func() error { return checkWindows(r.Windows) },
 		func() error { return o.sources(r) },
@@ -134,9 +134,13 @@ func checkName(name string) error {
 	return nil
 }
 
-// checkText leaves room for the words that follow in a reply line.
-func checkText(text string) error {
-	const most = 200
+// checkText leaves room for the time to try again that follows in a reply. A
+// header is not followed by anything.
+func checkText(text string, action Action) error {
+	most := 170
+	if action == Prepend {
+		most = 200
+	}
 	if len(text) > most || policyd.Printable(text) != text {
 		return fmt.Errorf("text %.100q: write one line of printable ASCII, %d characters at most", text, most)
 	}

@@ -42,7 +42,8 @@ func TestNewRefuses(t *testing.T) {
 		"bytes and prepend":  {func(r *Rule) { r.Count = Bytes; r.Action = Prepend }, "choose another action"},
 		"unknown at DATA":    {func(r *Rule) { r.Recipients = UnknownRecipients; r.Scope.States = []string{"DATA"} }, "RCPT only"},
 		"never counted":      {func(r *Rule) { r.Scope.States = []string{"MAIL"} }, "its states have none of them"},
-		"long text":          {func(r *Rule) { r.Text = strings.Repeat("x", 201) }, "200 characters"},
+		"long text":          {func(r *Rule) { r.Text = strings.Repeat("x", 171) }, "170 characters"},
+		"long header":        {func(r *Rule) { r.Action = Prepend; r.Text = "X: " + strings.Repeat("x", 198) }, "200 characters"},
 		"text of two lines":  {func(r *Rule) { r.Text = "a\r\nb" }, "one line"},
 		"text not ASCII":     {func(r *Rule) { r.Text = "zu viel für dich" }, "printable ASCII"},
 		"no header":          {func(r *Rule) { r.Action = Prepend; r.Text = "too busy" }, "Name: value"},
@@ -61,6 +62,33 @@ func TestNewRefuses(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestLongestText still has the time to try again behind it.
+func TestLongestText(t *testing.T) {
+	r := Rule{Name: "client", Keys: mustKeys(t, "client_address"), Windows: hourly(1), Text: strings.Repeat("x", 170)}
+	compiled, err := (&Options{}).compile(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := counter.Debit{Windows: r.Windows}
+	v := compiled.verdict(&policyd.Request{}, &d, &counter.Outcome{Cost: 1}, 1<<63-1)
+	if got := v.Action.String(); !strings.HasSuffix(got, ", try again in 106752 days") {
+		t.Error(got)
+	}
+}
+
+// TestParseExemption has what cannot be meant.
+func TestParseExemption(t *testing.T) {
+	for _, word := range []string{"!alice", "!", "!@example.org"} {
+		if _, err := ParseExemption([]string{word}); err == nil || !strings.Contains(err.Error(), "leave it away") {
+			t.Errorf("%s: %v", word, err)
+		}
+	}
+	x, err := ParseExemption([]string{"!192.0.2.7", " bob "})
+	if err != nil || len(x.Keys) != 1 || len(x.Logins) != 1 || x.Logins[0] != "bob" {
+		t.Errorf("%+v, %v", x, err)
 	}
 }
 
