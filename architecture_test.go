@@ -14,6 +14,7 @@ import (
 // reasons. A package imports from lower floors only.
 func floors() [][]string {
 	return [][]string{
+		{"internal/oneline"},
 		{"postern", "internal/duration", "internal/lookup", "internal/nearest", "internal/redisserver", "internal/statefile", "srsd/srs"},
 		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian", "internal/supervise", "internal/watch", "srsd/envelope", "srsd/postsrsd", "policyd/counter"},
 		{"internal/store", "internal/filemap", "internal/maps", "socketmap", "tcptable", "srsd", "srsd/milter", "policyd"},
