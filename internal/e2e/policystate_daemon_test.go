@@ -130,9 +130,9 @@ func (d *policyDaemon) spend(t *testing.T, n int, fields ...string) {
 	}
 }
 
-// passing sends mails until one is deferred, at the daemons by turns, and
+// spendAll sends mails until one is deferred, at the daemons by turns, and
 // returns how many passed.
-func passing(t *testing.T, daemons []*policyDaemon, most int, fields ...string) int {
+func spendAll(t *testing.T, daemons []*policyDaemon, most int, fields ...string) int {
 	t.Helper()
 	for n := range most {
 		switch got := daemons[n%len(daemons)].answer(t, fields...); {
