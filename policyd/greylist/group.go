@@ -70,7 +70,7 @@ func (c *Check) owner(ctx context.Context, recipient string) string {
 	}
 	folded := make([]string, len(targets))
 	for i, target := range targets {
-		folded[i] = lookup.Fold(target)
+		folded[i] = c.bare(target) // Postfix hands the extension on
 	}
 	slices.Sort(folded)
 	return bounded(strings.Join(slices.Compact(folded), ","))
