@@ -89,6 +89,27 @@ func TestOverLimitStays(t *testing.T) {
 	}
 }
 
+// TestRoomIsTakenOnce: a new counter takes room once for all debits of a call,
+// and what costs nothing takes none.
+func TestRoomIsTakenOnce(t *testing.T) {
+	s, m, _ := bounded(2)
+	s.one(t, Debit{Rule: "r", Key: "held", Windows: per(1, time.Hour), Total: 1})
+	d := func(key string, total int64) Debit {
+		return Debit{Rule: "r", Key: key, Windows: per(9, time.Hour), Total: total}
+	}
+	if o := s.charge(t, d("free", 0), d("new", 1), d("new", 1), d("free", 0)); o[0].Full || o[1].Full || o[2].Full || o[3].Full || m.Len() != 2 {
+		t.Errorf("%d counters, %+v", m.Len(), o)
+	}
+	if room := s.room(t, d("new", 0)); room != 7 {
+		t.Errorf("%d remain of 9, want 7", room)
+	}
+	free := d("free", 0)
+	free.Message = "m"
+	if s.one(t, free); len(m.paid.young) != 0 {
+		t.Errorf("%d payments of nothing are remembered", len(m.paid.young))
+	}
+}
+
 // TestFullIsNotPaid: a message that was not judged is asked about again.
 func TestFullIsNotPaid(t *testing.T) {
 	s, _, _ := bounded(1)

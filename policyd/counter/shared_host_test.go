@@ -41,6 +41,16 @@ func (l *lines) take() []string {
 	return strings.FieldsFunc(l.text.String(), func(r rune) bool { return r == '\n' })
 }
 
+// absences is how often Redis was away since the log was taken.
+func (h host) absences() (n int) {
+	for _, line := range h.log.take() {
+		if strings.Contains(line, "Redis is away") {
+			n++
+		}
+	}
+	return n
+}
+
 // share is a host at a server; its budget is generous unless it is given.
 func shareAt(tb testing.TB, at string, now *clock, o SharedOptions) host {
 	tb.Helper()

@@ -128,9 +128,9 @@ func TestRealSharedStopped(t *testing.T) {
 	}
 }
 
-// TestRealSharedOvershoot: two hosts are hammered while Redis dies and comes
-// back empty-handed or not; no more than the limit, and a limit besides in all
-// shares, is let through.
+// TestRealSharedOvershoot: two hosts are hammered while Redis hangs, twice; no
+// more than the limit is let through, and besides a share each time that a host
+// was on its own, which on a busy machine is more often than Redis hung.
 func TestRealSharedOvershoot(t *testing.T) {
 	server := scratchtest.Redis(t, scratch.RedisOptions{})
 	var hosts []host
@@ -181,8 +181,9 @@ func TestRealSharedOvershoot(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
-	if got := fit.Load(); got < 2*limit || got > 3*limit {
-		t.Errorf("%d fit; the limit is %d, and the shares twice as much besides", got, limit)
+	shares := hosts[0].absences() + hosts[1].absences()
+	if got := int(fit.Load()); got < 2*limit || got > limit+shares*limit/2 {
+		t.Errorf("%d fit; the limit is %d, and %d shares of half as much besides", got, limit, shares)
 	}
 	d := everyDay(limit)
 	for _, h := range hosts {
