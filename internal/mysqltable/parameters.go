@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"postern/internal/nearest"
 )
 
 // knownNames are the parameters of mysql_table(5) in Postfix 3.10.
@@ -132,7 +134,7 @@ func likely(name string, known []string) string {
 	plain := plainName(name)
 	best, least := "", 3
 	for _, k := range known {
-		if d := distance(plain, plainName(k)); d < least && d < len(k)/2 {
+		if d := nearest.Distance(plain, plainName(k)); d < least && d < len(k)/2 {
 			best, least = k, d
 		}
 	}
@@ -141,27 +143,4 @@ func likely(name string, known []string) string {
 
 func plainName(name string) string {
 	return strings.ToLower(strings.ReplaceAll(name, "-", "_"))
-}
-
-// distance counts the insertions, deletions and replacements between two names.
-func distance(a, b string) int {
-	if len(a) > 64 {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

@@ -7,16 +7,22 @@ package nearest
 func Word(word string, known []string) string {
 	best, distance := "", 1+len(word)/3
 	for _, k := range known {
-		if d := editDistance(word, k); d <= distance && (best == "" || d < editDistance(word, best)) {
+		if d := Distance(word, k); d <= distance && (best == "" || d < Distance(word, best)) {
 			best = k
 		}
 	}
 	return best
 }
 
-// editDistance counts the insertions, deletions and replacements between two
-// words (Levenshtein).
-func editDistance(a, b string) int {
+// longest bounds what is compared, in bytes: no known word is as long.
+const longest = 64
+
+// Distance counts the insertions, deletions and replacements between two words
+// (Levenshtein). A word that is very long is far from every other.
+func Distance(a, b string) int {
+	if len(a) > longest {
+		return len(a)
+	}
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
