@@ -51,6 +51,13 @@ func TestDestinations(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a public suffix and nothing else", func(t *testing.T) {
+		here := &hostedHere{leads: map[string][]string{"one@example.org": {"registry@co.uk"}}}
+		c := newCheck(t, tableOf("domain:co.uk|-"), func(o *Options) { o.Hosted, o.Destinations = here.hosted, here.destinations })
+		if got := judged(t, c, request(t, "protocol_state=RCPT recipient=one@example.org")); got != "destination_domain: "+refusal {
+			t.Error(got)
+		}
+	})
 	t.Run("nobody is asked for nothing", func(t *testing.T) {
 		here := &hostedHere{err: errAway}
 		c := newCheck(t, tableOf("ip:192.0.2.1|- x"), func(o *Options) { o.Hosted, o.Destinations = here.hosted, here.destinations })

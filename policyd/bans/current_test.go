@@ -36,6 +36,20 @@ func TestChangesActAtOnce(t *testing.T) {
 	})
 }
 
+// TestGivenUp: a table that nobody reads any more leaves the bans that it had.
+func TestGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := tableOf("domain:spam.example|-")
+		c := newCheck(t, table, nil)
+		table.set()
+		table.generation = 0
+		time.Sleep(time.Hour)
+		if got := judged(t, c, request(t, "sender=a@spam.example")); got == "dunno" {
+			t.Error("the bans are gone")
+		}
+	})
+}
+
 // TestBuildingHasItsShare: building that took 50 ms is not done again for half
 // a second, and never is a change seen later than a second.
 func TestBuildingHasItsShare(t *testing.T) {

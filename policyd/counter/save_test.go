@@ -140,6 +140,9 @@ func TestSmallerAfterRestart(t *testing.T) {
 			t.Errorf("k%d was forgotten", i)
 		}
 	}
+	if n := reopened(t, m, s.clock, 10).store.(*Memory).Len(); n != 10 {
+		t.Errorf("%d counters are kept of 20 over their limit, and there is room for 10", n)
+	}
 }
 
 // TestOrderAfterRestart: the oldest idle counter still goes first.
