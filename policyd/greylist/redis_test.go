@@ -172,7 +172,7 @@ func TestForeignKeys(t *testing.T) {
 func TestManyKeys(t *testing.T) {
 	mini, _ := shared(t)
 	r := newRedis(t, mini.Addr(), testKey)
-	const n = 2500
+	const n = scanned + 100
 	for i := range n {
 		mustJudge(t, r, Visit{Group: Group(fmt.Sprint(i)), Sender: "b.example", Owner: "o"}, false)
 	}
