@@ -42,7 +42,7 @@ func (a *assembly) policyLinks() (map[string]policyd.Link, error) {
 		}
 		check, err := known.open()
 		if err != nil {
-			return nil, fmt.Errorf("policyd: %w", err)
+			return nil, a.config.At("policyd."+known.name, err)
 		}
 		if links[known.name], err = policyLink(known.name, check, known.settings); err != nil {
 			return nil, fmt.Errorf("policyd.%s: %w", known.name, err)
@@ -114,7 +114,11 @@ func (a *assembly) bansCheck() (policyd.Check, error) {
 		}
 		o.MX = mx
 	}
-	return bans.New(o)
+	check, err := bans.New(o)
+	if err != nil && o.Hosted == nil && a.works.role.name == "policyd" {
+		err = fmt.Errorf("%w: policyd alone asks the socketmap daemon for them, so add socketmap.listen", err)
+	}
+	return check, err
 }
 
 // banned is which kinds of ban act on what, where the configuration says so.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"postern/internal/config"
@@ -22,14 +23,24 @@ func (a *assembly) limitCheck() (policyd.Check, error) {
 	if w := a.walker(); w != nil {
 		o.Destinations, o.Known = destinations(w), w.Known
 	}
-	for _, r := range a.config.Policyd.RateLimits {
+	for i, r := range a.config.Policyd.RateLimits {
 		rule, err := a.limitRule(r)
 		if err != nil {
-			return nil, fmt.Errorf("rate limit %s: %w", r.Name, err)
+			return nil, a.atRule(i, fmt.Errorf("rate limit %s: %w", r.Name, err))
 		}
 		o.Rules = append(o.Rules, rule)
 	}
-	return limit.New(o)
+	check, err := limit.New(o)
+	var wrong *limit.RuleError
+	if errors.As(err, &wrong) {
+		return nil, a.atRule(wrong.Index, err)
+	}
+	return check, err
+}
+
+// atRule is an error about a rule with its line in the configuration.
+func (a *assembly) atRule(i int, err error) error {
+	return a.config.At(fmt.Sprintf("policyd.rate_limits[%d]", i), err)
 }
 
 // limitRule is one rule of the configuration.

@@ -21,6 +21,7 @@
 package config
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +46,18 @@ type Config struct {
 	Postfix            Postfix        `yaml:"postfix"`
 	Metrics            Metrics        `yaml:"metrics"`
 	Log                Log            `yaml:"log"`
+
+	source *document // nil: no file
+}
+
+// At is an error about the setting at a path such as policyd.rate_limits[0],
+// with the file and line where that stands, unless err has them already.
+func (c *Config) At(path string, err error) error {
+	var located *Error
+	if c.source == nil || err == nil || errors.As(err, &located) {
+		return err
+	}
+	return &Error{c.source.name, c.source.line("$." + path), err}
 }
 
 // Database is where the built-in maps' tables live.

@@ -45,6 +45,7 @@ func Parse(name string, text []byte) (*Config, error) {
 		return nil, errors.Join(errs...)
 	}
 	c.resolve(filepath.Dir(name))
+	c.source = d
 	return c, nil
 }
 

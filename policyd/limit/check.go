@@ -51,8 +51,21 @@ type Check struct {
 	log          *slog.Logger
 }
 
+// RuleError is a rule that cannot work as it is, and what would be right.
+type RuleError struct {
+	Index int // in Options.Rules
+	Name  string
+	Err   error
+}
+
+func (e *RuleError) Error() string {
+	return fmt.Sprintf("rate limit %d (%.64s): %v", e.Index+1, e.Name, e.Err)
+}
+
+func (e *RuleError) Unwrap() error { return e.Err }
+
 // New compiles the rules. Rules that are off are checked and left out. An
-// error names the rule and what would be right.
+// error about a rule is a *[RuleError].
 func New(o Options) (*Check, error) {
 	if o.Store == nil {
 		return nil, errors.New("rate limits: no store of counters")
@@ -67,11 +80,11 @@ func New(o Options) (*Check, error) {
 	names := map[string]bool{}
 	for i, r := range o.Rules {
 		compiled, err := o.compile(r)
-		if err != nil {
-			return nil, fmt.Errorf("rate limit %d (%.64s): %w", i+1, r.Name, err)
+		if err == nil && names[r.Name] {
+			err = fmt.Errorf("a second one named %s: counts are kept by name, so choose another", r.Name)
 		}
-		if names[r.Name] {
-			return nil, fmt.Errorf("rate limit %d: a second one named %s: counts are kept by name, so choose another", i+1, r.Name)
+		if err != nil {
+			return nil, &RuleError{i, r.Name, err}
 		}
 		names[r.Name] = true
 		if r.Mode == policyd.Off {
