@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"postern/internal/scratch"
 )
 
 // TestPolicyBans bans each kind and asks at each place where it acts. A ban and
@@ -127,10 +125,10 @@ func passing(dialogue string) (text string) {
 func testBanOfAnother(t *testing.T, h *policyHost) {
 	execSQLite(t, h.d.file("postern.db"), "INSERT INTO api_bans (ban_type, ban_value, reason, created_at) VALUES ('domain','written.test','by hand',datetime('now'))")
 	begin := time.Now()
-	eventually(t, "the ban acts", func() bool { return h.rcpt(t, "x@written.test").Code == 554 })
+	eventually(t, "the ban acts", func() bool { return h.attempt(t, "203.0.113.1 -", "x@written.test", "info@fwd.test").Code == 554 })
 	t.Logf("acts after %v", time.Since(begin).Round(time.Millisecond))
 	execSQLite(t, h.d.file("postern.db"), "UPDATE api_bans SET revoked_at = datetime('now') WHERE ban_value = 'written.test'")
-	eventually(t, "the revocation acts", func() bool { return h.rcpt(t, "x@written.test").Code == 250 })
+	eventually(t, "the revocation acts", func() bool { return h.attempt(t, "203.0.113.1 -", "x@written.test", "info@fwd.test").Code == 250 })
 }
 
 // testBanExpires asks all the time until a ban is over: no reply before its
@@ -141,7 +139,7 @@ func testBanExpires(t *testing.T, h *policyHost) {
 	refused := 0
 	for {
 		before := time.Now()
-		reply := h.rcpt(t, "x@brief.test")
+		reply := h.attempt(t, "203.0.113.1 -", "x@brief.test", "info@fwd.test")
 		after := time.Now()
 		switch {
 		case reply.Code == 554 && before.After(expires):
@@ -158,21 +156,6 @@ func testBanExpires(t *testing.T, h *policyHost) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// rcpt is the reply to a recipient of a stranger's mail.
-func (h *policyHost) rcpt(t *testing.T, sender string) scratch.Reply {
-	t.Helper()
-	d := h.call(t, "203.0.113.1 -")
-	defer d.Close()
-	var reply scratch.Reply
-	var err error
-	for _, command := range []string{"MAIL FROM:<" + sender + ">", "RCPT TO:<info@fwd.test>"} {
-		if reply, err = d.Command(command); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return reply
 }
 
 // testDestinationsOnly is the setting of a stack that bans in transport_maps.

@@ -22,8 +22,9 @@ import (
 //	=> sent                             what became of the last message: sent, held or dropped
 //	=> sent with Name: value            and the header that it has
 //
-// NAME stands for a value of names, where a line has {NAME}.
-func (h *policyHost) dialogue(t *testing.T, text string, names ...string) {
+// NAME stands for a value of names, where a line has {NAME}. The mark of the
+// last message finds it.
+func (h *policyHost) dialogue(t *testing.T, text string, names ...string) (mark string) {
 	t.Helper()
 	for i, name := range names {
 		if i%2 == 0 {
@@ -34,9 +35,10 @@ func (h *policyHost) dialogue(t *testing.T, text string, names ...string) {
 	defer p.hangUp()
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" && !p.line(line) {
-			return // what follows would be about something else
+			break // what follows would be about something else
 		}
 	}
+	return p.mark
 }
 
 // player plays one.
@@ -145,6 +147,20 @@ func (h *policyHost) call(t *testing.T, who string) *scratch.Dialog {
 		}
 	}
 	return d
+}
+
+// attempt is the reply to a recipient, in a session of its own.
+func (h *policyHost) attempt(t *testing.T, who, sender, recipient string) (reply scratch.Reply) {
+	t.Helper()
+	d := h.call(t, who)
+	defer d.Close()
+	for _, command := range []string{"MAIL FROM:<" + sender + ">", "RCPT TO:<" + recipient + ">"} {
+		var err error
+		if reply, err = d.Command(command); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return reply
 }
 
 // fate tells what became of a mail that was taken. What has left the queue has
