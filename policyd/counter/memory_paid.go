@@ -37,9 +37,11 @@ func (p *payments) get(id payID) int64 {
 
 // set remembers, from now on.
 func (p *payments) set(id payID, paid, now int64) {
-	if _, ok := p.young[id]; !ok && len(p.young) >= p.max {
-		p.begin(p.young, now)
-		p.forgotten()
+	if len(p.young) >= p.max {
+		if _, ok := p.young[id]; !ok {
+			p.begin(p.young, now)
+			p.forgotten()
+		}
 	}
 	p.young[id] = paid
 }
