@@ -43,6 +43,10 @@ func TestScripts(t *testing.T) {
 			"tcptable":  askTCPTable,
 			"socketmap": askSocketmap,
 			"send":      sendBytes,
+			"ask":       askPolicy,
+			"many":      runMany,
+			"listing":   listFiles,
+			"traffic":   writeTraffic,
 			"workers":   looked((*processes).workers),
 			"gone":      looked((*processes).gone),
 			"keep":      looked((*processes).keep),
@@ -85,10 +89,10 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// pickPorts names free ports in $METRICS, $SOCKETMAP, $FORWARD, $REVERSE and
-// $MILTER, and their numbers alone in $METRICS_PORT and so on.
+// pickPorts names free ports in $METRICS, $SOCKETMAP, $FORWARD, $REVERSE,
+// $MILTER, $POLICY and $OTHER, and their numbers alone in $METRICS_PORT and so on.
 func pickPorts(env *testscript.Env) error {
-	for _, name := range []string{"METRICS", "SOCKETMAP", "FORWARD", "REVERSE", "MILTER"} {
+	for _, name := range []string{"METRICS", "SOCKETMAP", "FORWARD", "REVERSE", "MILTER", "POLICY", "OTHER"} {
 		port, err := scratch.FreePort()
 		if err != nil {
 			return err

@@ -190,7 +190,7 @@ func (a *assembly) greylistCheck() (policyd.Check, error) {
 	if w := a.walker(); w != nil {
 		o.Owner = destinations(w)
 	}
-	if a.policy.spf != nil {
+	if a.policy.spf != nil && policyMode(a.config.Policyd.SPF.Check) != policyd.Off {
 		o.SenderDomain = a.policy.spf.SenderDomain
 	}
 	if a.policy.srs != nil {

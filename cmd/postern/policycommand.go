@@ -92,7 +92,7 @@ func policy(ctx context.Context, out io.Writer, path string, explained bool, q *
 		return err
 	}
 	if c.Policyd == nil {
-		return badConfig(fmt.Errorf("%s: there is no policyd block", path))
+		return badConfig(fmt.Errorf("%s: there is no policyd block: postern policy needs one", path))
 	}
 	answer, daemon, err := askPolicyd(ctx, c.Control, q)
 	if err == nil {
@@ -107,7 +107,7 @@ func policy(ctx context.Context, out io.Writer, path string, explained bool, q *
 	}
 	judged := fmt.Sprintf("no policyd answers in %s: judged by the configuration and the saved state", c.Control)
 	if unread != nil {
-		judged += "\nthe saved state, or some of it, cannot be read: " + strings.ReplaceAll(unread.Error(), "\n", "; ")
+		judged += "\nwithout what cannot be read: " + strings.ReplaceAll(unread.Error(), "\n", "; ")
 	}
 	return answer.conclude(out, explained, judged)
 }

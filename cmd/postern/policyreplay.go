@@ -172,13 +172,16 @@ func (a *assembly) awaitTables(ctx context.Context) {
 	}
 }
 
-// policyAlone judges q without a daemon. unread tells why the saved state, or
-// some of it, is not part of that.
+// policyAlone judges q without a daemon. unread tells why some of the saved
+// state or of the tables is not part of that.
 func policyAlone(ctx context.Context, c *config.Config, q *policyd.Request) (answer policyAnswer, unread, err error) {
 	state := c.StateDir
 	c.StateDir = ""                                                                   // the daemon's disk copies are its own
-	err = withPolicy(ctx, c, state, time.Now, func(s *policyService, _ error) error { // a check that needs the tables tells
-		answer, unread = s.explain(ctx, q), s.state.unread
+	err = withPolicy(ctx, c, state, time.Now, func(s *policyService, tables error) error {
+		answer, unread = s.explain(ctx, q), errors.Join(s.state.unread, tables)
+		if tables != nil && answer.Trouble != "" {
+			answer.Trouble += ": " + tables.Error()
+		}
 		return nil
 	})
 	return answer, unread, err
