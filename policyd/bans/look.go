@@ -55,7 +55,7 @@ func (l *look) helo() finding {
 	if l.q.Helo == "" {
 		return finding{}
 	}
-	if set.domain {
+	if set.domain && !l.isClientName(l.q.Helo) {
 		e := l.book.domain(asciiDomain(l.q.Helo), l.now)
 		if l.note(Helo, Domain, l.q.Helo, e); e != nil {
 			return finding{place: Helo, by: string(Domain), entry: e, text: text}
@@ -68,6 +68,12 @@ func (l *look) helo() finding {
 		}
 	}
 	return finding{}
+}
+
+// isClientName reports a name that client has looked at already: that of most
+// servers. Who asks for an explanation is told both.
+func (l *look) isClientName(name string) bool {
+	return name == l.q.ClientName && name != "unknown" && l.check.client.domain && !l.q.Explaining()
 }
 
 // literal reads an address literal (RFC 5321, section 4.1.3), brackets or not.
