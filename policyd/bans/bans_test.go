@@ -132,6 +132,7 @@ func TestCheck(t *testing.T) {
 		"email:bad@mail.example|- rude",
 		"email:tagged+x@mail.example|- one tag",
 		"name:mallory|- taken",
+		"domain:unknown|- a slip",
 		"email:gone@mail.example|1772366400000000 over at noon",
 		"email:soon@mail.example|1772366400000001 over after noon",
 	)
