@@ -80,7 +80,7 @@ func (s sharing) test(t *testing.T, trouble redisTrouble) {
 	}
 	s.up(t, 1)
 	s.daemons[0].spend(t, 20, "sasl_username=alice")
-	stream := startPolicyStream(s.daemons)
+	stream := startRequests(s.daemons)
 	stream.flows(t, 50)
 	trouble.begin(t, s.server)
 	s.up(t, 0)
@@ -140,7 +140,7 @@ func TestPolicyRedisFailover(t *testing.T) {
 	s.up(t, 1)
 	d.spend(t, 50, "sasl_username=alice")
 	eventually(t, "the replica has it", func() bool { return scratchtest.RedisDo(t, master, "WAIT", 1, 1000).(int64) == 1 })
-	stream := startPolicyStream(s.daemons)
+	stream := startRequests(s.daemons)
 	stream.flows(t, 50)
 	eventually(t, "the Sentinel knows the replica", func() bool {
 		text := fmt.Sprint(scratchtest.RedisDo(t, sentinel, "SENTINEL", "REPLICAS", "mymaster"))

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// policyStream asks about new mails without a pause, at several daemons, until
+// requestStream asks about new mails without a pause, at several daemons, until
 // it is stopped. Each of them must pass.
-type policyStream struct {
+type requestStream struct {
 	stopped atomic.Bool
 	group   sync.WaitGroup
 	asked   atomic.Int64
@@ -23,9 +23,9 @@ type policyStream struct {
 	slowest time.Duration
 }
 
-// startPolicyStream has two clients ask each daemon.
-func startPolicyStream(daemons []*policyDaemon, fields ...string) *policyStream {
-	s := &policyStream{}
+// startRequests has two clients ask each daemon.
+func startRequests(daemons []*policyDaemon, fields ...string) *requestStream {
+	s := &requestStream{}
 	for _, d := range daemons {
 		for range 2 {
 			s.group.Go(func() {
@@ -39,7 +39,7 @@ func startPolicyStream(daemons []*policyDaemon, fields ...string) *policyStream 
 	return s
 }
 
-func (s *policyStream) one(d *policyDaemon, fields []string) {
+func (s *requestStream) one(d *policyDaemon, fields []string) {
 	began := time.Now()
 	action, err := d.client.Ask(context.Background(), policyMail(fields...))
 	took := time.Since(began)
@@ -53,14 +53,14 @@ func (s *policyStream) one(d *policyDaemon, fields []string) {
 }
 
 // flows waits until n more answers have come.
-func (s *policyStream) flows(t *testing.T, n int64) {
+func (s *requestStream) flows(t *testing.T, n int64) {
 	t.Helper()
 	until := s.asked.Load() + n
 	eventually(t, "the stream of mails flows", func() bool { return s.asked.Load() >= until })
 }
 
 // stop ends the stream; an answer that was wrong, lost or late fails the test.
-func (s *policyStream) stop(t *testing.T, what string, longest time.Duration) {
+func (s *requestStream) stop(t *testing.T, what string, longest time.Duration) {
 	t.Helper()
 	s.stopped.Store(true)
 	s.group.Wait()
