@@ -6,7 +6,7 @@
 //	go run ./internal/bench [-quick] [-only NAME,…]
 //
 // It prints what it does on stderr and one table, which is Markdown, on stdout.
-// Without flags it takes about twelve minutes on two cores, with -quick about
+// Without flags it takes about fourteen minutes on two cores, with -quick about
 // two; then there are a tenth of the rows, fewer slices, and more noise.
 //
 // # How it measures
@@ -26,10 +26,10 @@
 //
 // # What it needs and touches
 //
-// MariaDB with its client, Postfix with postfix-mysql, PostSRSd 1.10, the go
-// command, and root for Postfix and for a /dev/log that only PostSRSd and what
-// stands in for it see. Servers run in scratch folders on loopback (package
-// scratch) and end with it.
+// MariaDB with its client, Postfix with postfix-mysql, PostSRSd 1.10,
+// redis-server, the go command, and root for Postfix and for a /dev/log that
+// only PostSRSd and what stands in for it see. Servers run in scratch folders on
+// loopback (package scratch) and end with it.
 package main
 
 import (
