@@ -51,6 +51,12 @@ func TestDestinations(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a foreign recipient whose domain is looked at as a destination only", func(t *testing.T) {
+		c := newCheck(t, table, func(o *Options) { o.Apply = map[Place][]Kind{Recipient: {Email}} })
+		if got := judged(t, c, request(t, "protocol_state=RCPT recipient=x@spam.example")); got != "destination_domain: "+refusal+": unsolicited mail" {
+			t.Error(got)
+		}
+	})
 	t.Run("a public suffix and nothing else", func(t *testing.T) {
 		here := &hostedHere{leads: map[string][]string{"one@example.org": {"registry@co.uk"}}}
 		c := newCheck(t, tableOf("domain:co.uk|-"), func(o *Options) { o.Hosted, o.Destinations = here.hosted, here.destinations })

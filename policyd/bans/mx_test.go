@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/foxcpp/go-mockdns"
 	"github.com/prometheus/client_golang/prometheus"
@@ -365,3 +366,38 @@ func TestResolverOfServers(t *testing.T) {
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
+
+// TestPreferredHosts: of a domain with very many hosts those are looked at that
+// take its mail first.
+func TestPreferredHosts(t *testing.T) {
+	var names []string
+	for i := range maxHosts + 5 {
+		names = append(names, fmt.Sprintf("mx%d.example.", i)) // the last is the most preferred
+	}
+	m, err := NewMX(MXOptions{Resolver: &fakeDNS{mx: map[string]string{"many.example.": strings.Join(names, " ")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts, err := m.hosts(t.Context(), "many.example")
+	if err != nil || len(hosts) != maxHosts || hosts[0] != "mx24.example" || hosts[maxHosts-1] != "mx5.example" {
+		t.Errorf("%q, %v", hosts, err)
+	}
+}
+
+// TestNamesOutliveTheRequest: what is remembered does not change with the
+// memory of the request that asked.
+func TestNamesOutliveTheRequest(t *testing.T) {
+	dns := &fakeDNS{mx: map[string]string{"one.example.": "mx.one.example."}}
+	m, err := NewMX(MXOptions{Resolver: dns})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := []byte("one.example")
+	if _, err := m.hosts(t.Context(), unsafe.String(&request[0], len(request))); err != nil {
+		t.Fatal(err)
+	}
+	copy(request, "two")
+	if m.names.answers.Contains("two.example") || !m.names.answers.Contains("one.example") {
+		t.Errorf("remembered: %q", m.names.answers.Keys())
+	}
+}

@@ -57,6 +57,8 @@ func TestParseTarget(t *testing.T) {
 		{Email, "user+x@example.com", "user+x@example.com", ""},
 		{Email, `"john doe"@example.com`, "john doe@example.com", ""},
 		{Email, `"a@b"@example.com`, "a@b@example.com", ""},
+		{Email, `"a\"b"@example.com`, `a"b@example.com`, ""},
+		{Email, `"a\"@example.com`, `a\@example.com`, ""},
 		{Email, "ü@bücher.example", "ü@xn--bcher-kva.example", ""},
 		{Email, "user@[192.0.2.1]", "user@[192.0.2.1]", ""},
 		{Email, "user@localhost", "user@localhost", ""},
