@@ -36,11 +36,7 @@ var metricsLine = regexp.MustCompile(`(?m)^metrics: .*$`)
 // configureRole writes the configuration of one daemon.
 func (h *policyHost) configureRole(t *testing.T, role, metrics string) {
 	t.Helper()
-	text, err := os.ReadFile(h.d.config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	writeFile(t, h.roleConfig(role), metricsLine.ReplaceAllString(string(text), `metrics: {listen: "inet:`+metrics+`"}`))
+	writeFile(t, h.roleConfig(role), metricsLine.ReplaceAllString(readText(t, h.d.config()), `metrics: {listen: "inet:`+metrics+`"}`))
 }
 
 // TestPolicyWithoutSRSD: srsd alone is stopped. What needs it goes by `fail`,
@@ -139,4 +135,13 @@ func TestPolicyWithoutDatabase(t *testing.T) {
 	if !strings.Contains(h.d.log(), "never loaded") {
 		t.Error("the log does not tell that the table was never loaded")
 	}
+}
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
