@@ -319,7 +319,7 @@ func trustedClient(t testing.TB) (*Check, *policyd.Request) {
 
 func mustPass(t testing.TB, c *Check, q *policyd.Request) {
 	v, err := c.Check(t.Context(), q)
-	if err != nil || v.Rule != ruleClient || v.Charge != nil {
+	if err != nil || v.Rule != ruleClient || v.Remember != nil {
 		t.Fatal(v, err)
 	}
 }
@@ -355,5 +355,20 @@ func TestSpoken(t *testing.T) {
 	}
 	if want := []string{"1 second", "1 second", "2 seconds", "120 seconds", "3 minutes", "60 minutes"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestBouncesToSRS: a bounce that somebody expects does not wait, however the
+// null sender is written; other mail to that address does.
+func TestBouncesToSRS(t *testing.T) {
+	c := newCheck(t, Options{
+		Store:        NewMemory(MemoryOptions{}),
+		SRSRecipient: func(context.Context, string) bool { return true },
+	})
+	for sender, waits := range map[string]bool{"": false, "<>": false, "a@b.example": true} {
+		v, err := c.Check(t.Context(), request(t, "192.0.2.1", sender, "SRS0=x@mine.example"))
+		if err != nil || v.Action.Refuses() != waits {
+			t.Errorf("sender %q: %v (%v)", sender, v.Action, err)
+		}
 	}
 }

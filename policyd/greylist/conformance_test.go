@@ -85,6 +85,12 @@ func TestTrustedStanding(t *testing.T) {
 		if mustNote(t, s, Visit{}) {
 			t.Error("nothing waited")
 		}
+		for message := range uint64(6) {
+			mustNote(t, s, Visit{Trust: [2]Group{"192.0.2.0/24"}, Message: message})
+		}
+		if got = mustJudge(t, s, Visit{Trust: [2]Group{"192.0.2.0/24", "spf b.example"}}, true); got.Trusted != "192.0.2.0/24" || got.Renew {
+			t.Errorf("of two that are trusted, one an hour ago: %+v", got)
+		}
 	})
 }
 
@@ -168,6 +174,25 @@ func TestOddParts(t *testing.T) {
 		}
 		if want := len(parts) * (len(parts) + 1); seen != want {
 			t.Errorf("%d rows, want %d", seen, want)
+		}
+	})
+}
+
+// TestMessagesCountOnce: a message counts once, and one that has no name each
+// time.
+func TestMessagesCountOnce(t *testing.T) {
+	each(t, func(t *testing.T, s Store, _ *clock) {
+		for _, message := range []uint64{0, 0, 7, 7, 8} {
+			mustNote(t, s, visit("b.example", message))
+		}
+		entries, err := newCheck(t, Options{Store: s}).Entries(t.Context(), 0)
+		if err != nil || len(entries) == 0 {
+			t.Fatalf("%+v, %v", entries, err)
+		}
+		for _, e := range entries {
+			if e.Count != 4 {
+				t.Errorf("%d messages, want 4: %+v", e.Count, e)
+			}
 		}
 	})
 }

@@ -148,10 +148,34 @@ func request(t testing.TB, client, sender, recipient string, attributes ...strin
 	return q
 }
 
-// logger writes to a buffer.
-func logger() (*slog.Logger, *bytes.Buffer) {
-	var b bytes.Buffer
-	return slog.New(slog.NewTextHandler(&b, nil)), &b
+// logger writes to a journal.
+func logger() (*slog.Logger, *journal) {
+	var j journal
+	return slog.New(slog.NewTextHandler(&j, nil)), &j
+}
+
+// journal may be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func (j *journal) Reset() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.text.Reset()
 }
 
 // spfSays lets every client send for the domain that is set at the time.
