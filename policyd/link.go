@@ -68,7 +68,7 @@ func (l *Link) settle(q *Request, v Verdict, err error) (Verdict, error) {
 	}
 	if l.Mode == Shadow && !v.Action.IsDunno() {
 		shadow := Verdict{Action: v.Action, Rule: v.Rule, Reason: v.Reason}
-		v = Verdict{Charge: v.Charge, Shadow: append(v.Shadow, shadow)}
+		v = Verdict{Charge: v.Charge, Remember: v.Remember, Shadow: append(v.Shadow, shadow)}
 	}
 	return v, nil
 }

@@ -82,6 +82,7 @@ type judgement struct {
 	charging bool    // all checks were asked
 	trouble  error   // there is none
 	charger  Charger // of the check that was asked last
+	keeper   Charger // the same of Verdict.Remember
 }
 
 type due struct {
@@ -91,8 +92,8 @@ type due struct {
 
 // walk asks the chain, and then charges.
 func (j *judgement) walk(ctx context.Context, chain []Link) error {
-	var room [4]due // for the usual chain
-	later := room[:0]
+	var room [2][4]due // for the usual chain
+	later, last := room[0][:0], room[1][:0]
 	for i := range chain {
 		if j.ends(j.ask(ctx, &chain[i])) {
 			return j.trouble
@@ -101,8 +102,12 @@ func (j *judgement) walk(ctx context.Context, chain []Link) error {
 			later = append(later, due{&chain[i], j.charger})
 			j.charger = nil
 		}
+		if j.keeper != nil {
+			last = append(last, due{&chain[i], j.keeper})
+			j.keeper = nil
+		}
 	}
-	for _, due := range later {
+	for _, due := range append(later, last...) {
 		if j.ends(j.charge(ctx, due.link, due.charger)) {
 			return j.trouble
 		}
@@ -151,7 +156,7 @@ func (j *judgement) take(l *Link, ask func() (Verdict, error)) (over bool, err e
 		j.decision.Shadows = append(j.decision.Shadows, ShadowDecision{l.Name, shadow})
 	}
 	j.policy.Metrics.count(l.Name, v.Rule, v.Action.Name())
-	j.charger = v.Charge
+	j.charger, j.keeper = v.Charge, v.Remember
 	return j.decide(l, v), nil
 }
 

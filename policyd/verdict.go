@@ -28,6 +28,10 @@ type Verdict struct {
 	// Charge is asked in the end; nil costs nothing.
 	Charge Charger
 
+	// Remember is asked after every Charge let the mail pass, too, and never
+	// refuses: a check learns there from mail that postern took. Nil: nothing.
+	Remember Charger
+
 	// Answered, unless nil, is called when Action has become the answer to
 	// Postfix: not where another check refuses, in shadow, or for Peek. A check
 	// that does something once per message learns there that it is done.

@@ -115,7 +115,7 @@ func (c *Check) judge(ctx context.Context, q *policyd.Request, v Visit) (verdict
 	if s.Known {
 		rule = ruleKnown
 	}
-	return policyd.Verdict{Rule: rule, Charge: &pass{c, v}}, true
+	return policyd.Verdict{Rule: rule, Remember: &pass{c, v}}, true
 }
 
 func (c *Check) trusted(q *policyd.Request, v Visit, s Standing) policyd.Verdict {
@@ -128,7 +128,7 @@ func (c *Check) trusted(q *policyd.Request, v Visit, s Standing) policyd.Verdict
 		q.Notef("group %s is trusted: %d of %d messages passed", s.Trusted, passes, c.terms.AutoPass)
 	}
 	if s.Renew {
-		verdict.Charge = &pass{c, Visit{Trust: [2]Group{s.Trusted}, Message: v.Message}}
+		verdict.Remember = &pass{c, Visit{Trust: [2]Group{s.Trusted}, Message: v.Message}}
 	}
 	return verdict
 }
@@ -145,10 +145,10 @@ func (c *Check) wait(q *policyd.Request, v Visit, s Standing) policyd.Verdict {
 	learn := v
 	learn.Trust = [2]Group{}
 	return policyd.Verdict{
-		Action: policyd.DeferIfPermit("Greylisted, please try again in " + spoken(s.Wait)),
-		Rule:   rule,
-		Reason: fmt.Sprintf("group %s, sender domain %.100q: passes in %v", v.Group, v.Sender, whole(s.Wait)),
-		Charge: &pass{c, learn},
+		Action:   policyd.DeferIfPermit("Greylisted, please try again in " + spoken(s.Wait)),
+		Rule:     rule,
+		Reason:   fmt.Sprintf("group %s, sender domain %.100q: passes in %v", v.Group, v.Sender, whole(s.Wait)),
+		Remember: &pass{c, learn},
 	}
 }
 

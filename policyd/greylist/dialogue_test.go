@@ -166,8 +166,8 @@ func (p *player) line(t *testing.T, line string) {
 		t.Errorf("line %d: %s\n got %s\nwant %s", p.n, line, got, want)
 	}
 	if v.Action.IsDunno() { // as the chain does, which asks anew
-		if v.Charge != nil && refused == "" {
-			if _, err := v.Charge.Charge(t.Context(), q); err != nil {
+		if v.Remember != nil && refused == "" {
+			if _, err := v.Remember.Charge(t.Context(), q); err != nil {
 				t.Fatal(err)
 			}
 		}
