@@ -160,8 +160,11 @@ func (r *Recorder) Tap(q *Request, d Decision) {
 	}
 }
 
-func (r *Recorder) heard() bool {
+func (r *Recorder) heard() bool { return r.Listeners() > 0 }
+
+// Listeners is how many listen now.
+func (r *Recorder) Listeners() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return len(r.listeners) > 0
+	return len(r.listeners)
 }

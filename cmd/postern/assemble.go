@@ -60,6 +60,7 @@ func newWorks(r role, c *config.Config, reg prometheus.Registerer, log *slog.Log
 	}
 	if r.serves("policyd") {
 		w.policyMetrics = newPolicyMetrics(reg)
+		registerRecorder(reg, &w.recorder)
 	}
 	w.tables = table.NewMetrics(reg)
 	w.pools = store.NewPools(store.NewMetrics(reg))

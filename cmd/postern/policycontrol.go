@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"postern/policyd"
@@ -60,11 +61,26 @@ func (s *service) serveRecord(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-s.ctx.Done():
+			writeRest(w, listening.C)
 			return
 		case record := <-listening.C:
 			if _, err := fmt.Fprint(w, record); err != nil || flush.Flush() != nil {
 				return
 			}
+		}
+	}
+}
+
+// writeRest writes what has been answered and waits.
+func writeRest(w io.Writer, records <-chan string) {
+	for {
+		select {
+		case record := <-records:
+			if _, err := fmt.Fprint(w, record); err != nil {
+				return
+			}
+		default:
+			return
 		}
 	}
 }

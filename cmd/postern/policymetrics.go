@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"postern/policyd"
 	"postern/policyd/bans"
@@ -31,6 +32,14 @@ func newPolicyMetrics(reg prometheus.Registerer) policyMetrics {
 		greylist: greylist.NewMetrics(reg),
 		spf:      spf.NewMetrics(reg),
 	}
+}
+
+// registerRecorder shows whether somebody reads along.
+func registerRecorder(reg prometheus.Registerer, r *policyd.Recorder) {
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "policy_recorders",
+		Help: "How many `postern policy record` listen now.",
+	}, func() float64 { return float64(r.Listeners()) })
 }
 
 // sharedMetrics are those of a state in Redis, which others have no use for.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -96,9 +95,7 @@ func (r *recording) run(ctx context.Context, dir, path string) (began bool, err 
 	if err != nil {
 		return false, err
 	}
-	buffer := bufio.NewWriter(file)
-	err = r.copy(ctx, body, buffer)
-	return true, errors.Join(err, buffer.Flush(), file.Close())
+	return true, errors.Join(r.copy(ctx, body, file), file.Close())
 }
 
 // copy writes what comes.

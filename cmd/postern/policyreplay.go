@@ -176,7 +176,7 @@ func (a *assembly) awaitTables(ctx context.Context) {
 // state or of the tables is not part of that.
 func policyAlone(ctx context.Context, c *config.Config, q *policyd.Request) (answer policyAnswer, unread, err error) {
 	state := c.StateDir
-	c.StateDir = ""                                                                   // the daemon's disk copies are its own
+	c.StateDir = "" // the daemon's disk copies are its own
 	err = withPolicy(ctx, c, state, time.Now, func(s *policyService, tables error) error {
 		answer, unread = s.explain(ctx, q), errors.Join(s.state.unread, tables)
 		if tables != nil && answer.Trouble != "" {
