@@ -98,6 +98,48 @@ func TestVersions(t *testing.T) {
 	if got, err := read(v2, path+".newer"); err != nil || got != "2:new" {
 		t.Fatalf("kept: %q, %v", got, err)
 	}
+	if err := (Format{Name: "things"}).Write(path, body("none")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read(v1, path); !errors.Is(err, ErrDamaged) {
+		t.Errorf("version 0, whole as it is: %v", err)
+	}
+}
+
+// TestDevice: what is no file is no damaged file either, so it stays in place.
+func TestDevice(t *testing.T) {
+	err := v2.Peek(os.DevNull, func(int, io.Reader) error { return nil })
+	if err == nil || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "not a regular file") {
+		t.Error(err)
+	}
+}
+
+// TestTroubleOfTheDisk says nothing about the file, whatever was read of it.
+func TestTroubleOfTheDisk(t *testing.T) {
+	closed, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	d := &disk{file: closed}
+	_, _, err = v2.check(d, 100)
+	if err = d.judge(err); !errors.Is(err, os.ErrClosed) || errors.Is(err, ErrDamaged) {
+		t.Error(err)
+	}
+}
+
+// TestWriteClearsUp: what a crash left is removed by who only writes, too.
+func TestWriteClearsUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	if err := os.WriteFile(path+".123.tmp", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := v2.Write(path, body("new")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path + ".123.tmp"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left behind: %v", err)
+	}
 }
 
 // TestDamage changes and cuts a file at every byte.

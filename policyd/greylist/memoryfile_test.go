@@ -132,7 +132,7 @@ func TestBadRows(t *testing.T) {
 		"length":      {0xff},
 		"long":        binary.AppendUvarint(nil, longestRow+1),
 		"short":       good[:len(good)-1],
-		"no group":    {1, 0},
+		"no group":    (&row{key: key{sender: "s", owner: "o"}, dies: 1 << 62}).appendTo(nil),
 		"ends early":  append([]byte{5}, good[1:6]...),
 		"many counts": append(append([]byte{good[0] + 9}, good[1:len(good)-1]...), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01),
 	} {

@@ -3,6 +3,7 @@ package greylist
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,24 @@ func TestForeignKeys(t *testing.T) {
 	entries, err := r.Entries(t.Context(), 100)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%+v, %v", entries, err)
+	}
+}
+
+// TestRedisNames pins what other hosts and releases have to find. Hashed with
+// Python's hmac.
+func TestRedisNames(t *testing.T) {
+	r := newRedis(t, "127.0.0.1:1", testKey)
+	for _, c := range []struct {
+		visit Visit
+		want  []string
+	}{
+		{Visit{Trust: [2]Group{"192.0.2.0/24", "spf b.example"}}, []string{"{postern}:grey:g:network-X6eJl068FDH-wjeX", "{postern}:grey:g:spf-FDDL5sN-A36b2c_N"}},
+		{Visit{Group: "pool b.example", Sender: "b.example", Owner: "user@mine.example"}, []string{"{postern}:grey:t:pool-tU-na9RfT4nGsJH4:CFntNWhLV6H4Rpt0:j6H3oDOMElTZPaa3"}},
+		{Visit{Group: "192.0.2.0/24", Owner: "user@mine.example"}, []string{"{postern}:grey:t:network-X6eJl068FDH-wjeX:null:j6H3oDOMElTZPaa3"}},
+	} {
+		if got, _ := r.keys(&c.visit); !slices.Equal(got, c.want) {
+			t.Errorf("%+v:\n got %q\nwant %q", c.visit, got, c.want)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -354,4 +355,25 @@ func FuzzSplit(f *testing.F) {
 			t.Errorf("%q: %d %q %q", reply, code, status, text)
 		}
 	})
+}
+
+// TestKeys: the map is asked as Postfix asks it, folded and without the dot of
+// the root: it may be another process, with a cache.
+func TestKeys(t *testing.T) {
+	var asked []string
+	c := guard(t, func(o *Options) {
+		o.Recipients = lookup.Func(func(_ context.Context, key string) (string, bool, error) {
+			asked = append(asked, key)
+			return "", false, nil
+		})
+	})
+	q := &policyd.Request{State: "RCPT", Sender: "SRS0=AbCd=XY=Sender.example=A@SRS.example.org.", Recipient: "SRS0=EfGh=XY=B.example=B@SRS.example.org."}
+	if _, err := c.Check(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	c.Valid(t.Context(), q.Recipient)
+	sender, recipient := "srs0=abcd=xy=sender.example=a@srs.example.org", "srs0=efgh=xy=b.example=b@srs.example.org"
+	if want := []string{sender, recipient, recipient}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
 }
