@@ -114,8 +114,9 @@ func TestDevice(t *testing.T) {
 	}
 }
 
-// TestTroubleOfTheDisk says nothing about the file, whatever was read of it.
-func TestTroubleOfTheDisk(t *testing.T) {
+// TestUnreadable: trouble of the disk says nothing about the file, whatever was
+// read of it.
+func TestUnreadable(t *testing.T) {
 	closed, err := os.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
