@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -121,7 +122,23 @@ func (a *assembly) openPolicy(before *assembly) error {
 		s.policy.Chains[name] = chain(checks)
 	}
 	s.policy.Default = chain(defaultChain(p))
+	a.warnLimits()
 	return nil
+}
+
+// warnLimits names rules that nothing is ever counted by, because no chain that
+// they are for has the check.
+func (a *assembly) warnLimits() {
+	p := a.config.Policyd
+	for _, rule := range p.RateLimits {
+		asked := len(rule.Contexts) == 0 && hasCheck(p, "rate_limits")
+		for _, name := range rule.Contexts {
+			asked = asked || slices.Contains(p.Chains[name], "rate_limits")
+		}
+		if !asked {
+			a.works.log.Warn("a rate limit counts nothing: no chain that it is for has the check rate_limits; add it there", "rule", rule.Name, "contexts", rule.Contexts)
+		}
+	}
 }
 
 // retirePolicy ends what the assembly after has not taken over.
