@@ -149,6 +149,14 @@ func TestStoreAway(t *testing.T) {
 		if n := strings.Count(text.String(), "answers again"); n != 1 {
 			t.Errorf("log: %s", text)
 		}
+		store.err = errAway
+		judge("dunno")
+		store.err = nil
+		clock.add(-time.Hour) // set back, and calm since for all that is known
+		judge("defer_if_permit")
+		if n := strings.Count(text.String(), "answers again"); n != 2 {
+			t.Errorf("log: %s", text)
+		}
 	}
 }
 

@@ -79,6 +79,9 @@ func TestTrustedStanding(t *testing.T) {
 		if got = mustJudge(t, s, Visit{Trust: [2]Group{"192.0.2.0/24", "spf b.example"}}, true); got.Trusted != "spf b.example" || !got.Renew {
 			t.Errorf("an hour later %+v", got)
 		}
+		if got = mustJudge(t, s, Visit{Trust: [2]Group{"", "spf b.example"}}, true); got.Trusted != "spf b.example" || got.Passes != [2]int{0, 6} && got.Passes != [2]int{0, 5} {
+			t.Errorf("alone %+v", got)
+		}
 		if got = mustJudge(t, s, Visit{Trust: [2]Group{"192.0.2.0/24"}}, false); got != (Standing{}) {
 			t.Errorf("another group is %+v", got)
 		}
@@ -182,7 +185,7 @@ func TestOddParts(t *testing.T) {
 // time.
 func TestMessagesCountOnce(t *testing.T) {
 	each(t, func(t *testing.T, s Store, _ *clock) {
-		for _, message := range []uint64{0, 0, 7, 7, 8} {
+		for _, message := range []uint64{0, 0, 43, 43, 7} { // 17 and 7 to the base of 36
 			mustNote(t, s, visit("b.example", message))
 		}
 		entries, err := newCheck(t, Options{Store: s}).Entries(t.Context(), 0)

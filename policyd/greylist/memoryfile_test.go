@@ -60,6 +60,34 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestLoadIntoUse: what the store has already stays, and nothing is there twice.
+func TestLoadIntoUse(t *testing.T) {
+	c := newClock()
+	path := save(t, filled(t, c))
+	m := NewMemory(MemoryOptions{Now: c.Now})
+	mustNote(t, m, visit("waits.example", 1))
+	if err := m.Load(path); err != nil {
+		t.Fatal(err)
+	}
+	m.sound(t)
+	if !mustJudge(t, m, visit("waits.example", 1), true).Known {
+		t.Error("what passed here waits again")
+	}
+}
+
+// TestMostEntries: a list that is made while mail waits is bounded, whatever is
+// asked for.
+func TestMostEntries(t *testing.T) {
+	m := NewMemory(MemoryOptions{})
+	for i := range mostEntries + 1 {
+		mustJudge(t, m, Visit{Group: "g", Sender: fmt.Sprint(i), Owner: "o"}, false)
+	}
+	entries, err := newCheck(t, Options{Store: m}).Entries(t.Context(), 2*mostEntries)
+	if err != nil || len(entries) != mostEntries {
+		t.Errorf("%d entries, %v", len(entries), err)
+	}
+}
+
 // TestRestartMuchLater: what is over is not read.
 func TestRestartMuchLater(t *testing.T) {
 	c := newClock()

@@ -278,6 +278,7 @@ func TestTrouble(t *testing.T) {
 		"the map says no status":            {Own, recipient, says{reply: "550 no such bounce"}, ""},
 		"the map says another class":        {Own, recipient, says{reply: "550 4.1.1 no"}, ""},
 		"the map says for now":              {Own, recipient, says{reply: "450 4.1.1 later"}, ""},
+		"the map says a status too large":   {Own, recipient, says{reply: "550 5.1.1000 no"}, ""},
 		"the map says a status of no class": {Own, recipient, says{reply: "550 5.1.1.1 no"}, ""},
 		"not a sender, the map is down":     {Own, policyd.Request{State: "RCPT", Sender: all["PLAIN"], Recipient: all["LOOKALIKE"]}, says{err: errDown}, "dunno"},
 	}
