@@ -33,6 +33,7 @@ func TestPolicyReadme(t *testing.T) {
 			t.Run("bans", func(t *testing.T) { testReadmeBans(t, h) })
 			t.Run("limits", func(t *testing.T) { testReadmeLimits(t, h) })
 			t.Run("clean", func(t *testing.T) { testReadmeClean(t, h) })
+			t.Run("all away", func(t *testing.T) { testReadmeAway(t, h) })
 		})
 	}
 }
@@ -271,4 +272,18 @@ func testReadmeClean(t *testing.T, h *policyHost) {
 			t.Errorf("postern says %s", line)
 		}
 	}
+}
+
+// testReadmeAway: with the whole of `postern serve` the tables are away, so no
+// mail passes, and none is refused for good.
+func testReadmeAway(t *testing.T, h *policyHost) {
+	h.d.stop(t)
+	h.dialogue(t, `
+		-- 203.0.113.1 mail.far.test
+		MAIL FROM:<friend@far.test>  | 250
+		RCPT TO:<info@fwd.test>      | 451 4.3.0
+		RCPT TO:<nobody@fwd.test>    | 451 4.3.0
+		-- login alice
+		MAIL FROM:<alice@fwd.test>   | 250
+		RCPT TO:<friend@far.test>    | 451 4.3.0`)
 }
