@@ -198,8 +198,10 @@ func TestStoreAwayAtTheEnd(t *testing.T) {
 		t.Errorf("%v errors counted, want 2", n)
 	}
 	store.err = nil
-	if _, err := p.Judge(t.Context(), request(t, "192.0.2.1", "a@b.example", "user@mine.example", "instance=9")); err != nil {
-		t.Error(err)
+	for _, instance := range []string{"instance=9", "instance=10"} { // the second was known
+		if _, err := p.Judge(t.Context(), request(t, "192.0.2.1", "a@b.example", "user@mine.example", instance)); err != nil {
+			t.Error(err)
+		}
 	}
 	if n := testutil.ToFloat64(metrics.retries); n != 1 {
 		t.Errorf("%v retries counted, want 1", n)
@@ -377,6 +379,21 @@ func TestBouncesToSRS(t *testing.T) {
 		v, err := c.Check(t.Context(), request(t, "192.0.2.1", sender, "SRS0=x@mine.example"))
 		if err != nil || v.Action.Refuses() != waits {
 			t.Errorf("sender %q: %v (%v)", sender, v.Action, err)
+		}
+	}
+}
+
+// TestSPFThatDoesNotPass: the domain of such mail is anybody's, so its group is
+// the client's network.
+func TestSPFThatDoesNotPass(t *testing.T) {
+	for pass, want := range map[bool]string{true: "group spf b.example,", false: "group 192.0.2.0/24,"} {
+		c := newCheck(t, Options{
+			Store:        NewMemory(MemoryOptions{}),
+			SenderDomain: func(context.Context, *policyd.Request) (string, bool) { return "b.example", pass },
+		})
+		v, err := c.Check(t.Context(), request(t, "192.0.2.1", "a@b.example", "user@mine.example"))
+		if err != nil || !strings.HasPrefix(v.Reason, want) {
+			t.Errorf("pass %v: %q (%v), want %q", pass, v.Reason, err, want)
 		}
 	}
 }
