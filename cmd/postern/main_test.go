@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -90,7 +91,9 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // pickPorts names free ports in $METRICS, $SOCKETMAP, $FORWARD, $REVERSE,
-// $MILTER, $POLICY and $OTHER, and their numbers alone in $METRICS_PORT and so on.
+// $MILTER, $POLICY and $OTHER, their numbers alone in $METRICS_PORT and so on,
+// and in $METRICS_1 to _4 those behind, where daemons that run alone have
+// their metrics.
 func pickPorts(env *testscript.Env) error {
 	for _, name := range []string{"METRICS", "SOCKETMAP", "FORWARD", "REVERSE", "MILTER", "POLICY", "OTHER"} {
 		port, err := scratch.FreePort()
@@ -99,6 +102,9 @@ func pickPorts(env *testscript.Env) error {
 		}
 		env.Setenv(name, "127.0.0.1:"+strconv.Itoa(port))
 		env.Setenv(name+"_PORT", strconv.Itoa(port))
+		for aside := 1; aside <= 4; aside++ {
+			env.Setenv(fmt.Sprintf("%s_%d", name, aside), "127.0.0.1:"+strconv.Itoa(port+aside))
+		}
 	}
 	return nil
 }
