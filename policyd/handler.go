@@ -77,18 +77,21 @@ func (h *Handler) log(ctx context.Context, q *Request, d *Decision) {
 		return
 	}
 	for _, s := range d.Shadows {
-		h.Log.LogAttrs(ctx, slog.LevelInfo, "policy", line(q, d.ID, "shadow", s.Check, &s.Verdict)...)
+		h.logVerdict(ctx, q, d.ID, "shadow", s.Check, &s.Verdict)
 	}
-	if d.Action.IsDunno() {
-		return
+	if !d.Action.IsDunno() {
+		v := Verdict{Action: d.Action, Rule: d.Rule, Reason: d.Reason, Routine: d.Routine}
+		h.logVerdict(ctx, q, d.ID, "enforce", d.Check, &v)
 	}
+}
+
+func (h *Handler) logVerdict(ctx context.Context, q *Request, id, mode, check string, v *Verdict) {
 	level := slog.LevelInfo
-	if d.Routine {
+	if v.Routine {
 		level = slog.LevelDebug
 	}
 	if h.Log.Enabled(ctx, level) {
-		v := Verdict{Action: d.Action, Rule: d.Rule, Reason: d.Reason}
-		h.Log.LogAttrs(ctx, level, "policy", line(q, d.ID, "enforce", d.Check, &v)...)
+		h.Log.LogAttrs(ctx, level, "policy", line(q, id, mode, check, v)...)
 	}
 }
 

@@ -199,6 +199,30 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// routine is a check that puts a header before every message.
+type routine struct{}
+
+func (routine) Check(context.Context, *Request) (Verdict, error) {
+	return Verdict{Action: Prepend("Received-SPF: pass"), Routine: true}, nil
+}
+
+// TestLogRoutine: what most mail gets fills no journal, in shadow either.
+func TestLogRoutine(t *testing.T) {
+	for _, mode := range []Mode{Enforce, Shadow} {
+		var log bytes.Buffer
+		h := newHandler()
+		h.Policy = func() *Policy { return &Policy{Default: []Link{{Name: "spf", Check: routine{}, Mode: mode}}} }
+		for level, want := range map[slog.Level]int{slog.LevelInfo: 0, slog.LevelDebug: 1} {
+			log.Reset()
+			h.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level}))
+			_, _ = dialog.Run(h, strings.NewReader(ask("user")))
+			if n := strings.Count(log.String(), "mode="+string(mode)); n != want {
+				t.Errorf("%s at level %v: %d lines, want %d", mode, level, n, want)
+			}
+		}
+	}
+}
+
 // taps collects what a tap sees.
 type taps []string
 

@@ -67,7 +67,7 @@ func (l *Link) settle(q *Request, v Verdict, err error) (Verdict, error) {
 		return Verdict{}, fmt.Errorf("check %s: %w", l.Name, err)
 	}
 	if l.Mode == Shadow && !v.Action.IsDunno() {
-		shadow := Verdict{Action: v.Action, Rule: v.Rule, Reason: v.Reason}
+		shadow := Verdict{Action: v.Action, Rule: v.Rule, Reason: v.Reason, Routine: v.Routine}
 		v = Verdict{Charge: v.Charge, Remember: v.Remember, Shadow: append(v.Shadow, shadow)}
 	}
 	return v, nil
