@@ -55,6 +55,10 @@ func (s *service) policyServer(p *config.Policyd, l config.Listener) func(contex
 		defer context.AfterFunc(ctx, func() {
 			if handedOver || !succeeded(ln.Addr()) {
 				close(hurry)
+				return
+			}
+			if a := s.current.Load(); a.policy != nil && s.ctx.Err() != nil {
+				a.policy.state.handOver()
 			}
 		})()
 		return server.Serve(ctx, ln)

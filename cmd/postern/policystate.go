@@ -186,6 +186,15 @@ func (s *policyState) start(ctx context.Context, r role) {
 	}
 }
 
+// handOver writes files a last time, because a successor of this process keeps
+// them from now on. Counters in Redis belong to both.
+func (s *policyState) handOver() {
+	if s.client == nil && s.cancel != nil {
+		s.cancel()
+		s.done.Wait()
+	}
+}
+
 // stop writes the state a last time.
 func (s *policyState) stop() error {
 	if s.cancel != nil {
