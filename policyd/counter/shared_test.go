@@ -179,6 +179,7 @@ func TestSharedHosts(t *testing.T) {
 	if got := hosts[2].Hosts(); got != 1 {
 		t.Errorf("%d hosts after a minute", got)
 	}
+	hosts[1].rounds(t, true) // and it is not heard of again
 	now.add(-24 * time.Hour)
 	mini.tick()
 	hosts[2].rounds(t, true)
