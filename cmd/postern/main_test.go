@@ -23,11 +23,15 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts plays the command lines of testdata/script.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { playScripts(t, "testdata/script") }
+
+// playScripts plays the command lines of a folder with variables NAME=VALUE.
+func playScripts(t *testing.T, dir string, variables ...string) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			env.Values[processesKey{}] = &processes{}
+			env.Vars = append(env.Vars, variables...)
 			env.Setenv("LONG", strings.Repeat("x", 10_000))
 			env.Setenv("K513", strings.Repeat("x", 513))
 			env.Setenv("BINARY", "a\xff\x01b")

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,7 +72,7 @@ func (a *assembly) stateSettings() (stateSettings, error) {
 	p := a.config.Policyd
 	password, key, openToAll, err := p.ReadStateSecrets()
 	if openToAll {
-		a.works.log.Warn("a secret of policyd can be read by everybody on this host: chmod o-r", "files", []string{p.StatePasswordFile, p.StateKeyFile})
+		a.works.log.Warn("a secret of policyd can be read by everybody on this host: chmod o-r", "files", strings.TrimSpace(p.StatePasswordFile+" "+p.StateKeyFile))
 	}
 	return stateSettings{at: p.State, password: password, key: key, keys: p.StateKeys, dir: a.works.policyDir(a.config)}, err
 }
