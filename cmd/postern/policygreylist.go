@@ -151,7 +151,7 @@ func newGreylistRelease() *cobra.Command {
 		Long: "Let a client network, or a sender to a recipient, pass now. The client is an address or the domain of a\n" +
 			"pool; alone it is trusted as if it had passed often enough. A sender stands for its domain, and a recipient\n" +
 			"for where its alias leads: whoever waits from the one to the other passes at the next attempt.\n" +
-			"Exit status 0: done; 1: the daemon refuses; 75: no daemon answers.",
+			"Exit status 0: done; 1: nobody waited, or the daemon refuses; 75: no daemon answers.",
 		Example: "  postern policy greylist release --client 192.0.2.1\n" +
 			"  postern policy greylist release --sender a@example.com --recipient info@example.org",
 		Args: cobra.NoArgs,
@@ -170,10 +170,16 @@ func newGreylistRelease() *cobra.Command {
 			return err
 		}
 		text, err := askGreylist(cmd.Context(), *path, http.MethodPost, form)
-		if err == nil {
-			_, err = cmd.OutOrStdout().Write(text)
+		if err != nil {
+			return err
 		}
-		return err
+		if _, err := cmd.OutOrStdout().Write(text); err != nil {
+			return err
+		}
+		if form.Get("client") == "" && strings.TrimSpace(string(text)) == "released 0" {
+			return no() // nobody waited, and nothing is kept for the next time
+		}
+		return nil
 	}
 	return cmd
 }
