@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Mode says what becomes of a verdict.
@@ -33,6 +35,8 @@ type Link struct {
 	Mode  Mode
 	Fail  Fail
 	Scope Scope
+
+	passed prometheus.Counter // see Metrics.Counted
 }
 
 // Unavailable is the answer of a check, or a rule, that fails closed.

@@ -12,7 +12,8 @@ import (
 //
 //	policy_decisions_total{check,rule,action}  verdicts of each check: dunno, reject, defer,
 //	    defer_if_permit, hold, prepend, discard, the same after shadow_ where they
-//	    did not act, no_reply for trouble of a check that does not say how it fails
+//	    did not act, no_reply for trouble of a check that does not say how it fails.
+//	    A check that charges says dunno when it has charged
 //	policy_duration_seconds                    time from request to answer
 //	policy_requests_total{result}              answered, no_reply, malformed
 //	policy_unknown_context_total               requests with a policy_context that has no chain
@@ -52,6 +53,23 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "policy_unknown_context_total", Help: "Requests with a policy_context that has no chain: the default chain was asked.",
 		}),
 	}
+}
+
+// Counted is l with the counter of its usual verdict at hand.
+func (m *Metrics) Counted(l Link) Link {
+	if m != nil {
+		l.passed = m.decisions.WithLabelValues(l.Name, "", Action{}.Name())
+	}
+	return l
+}
+
+// verdict counts what a link said.
+func (m *Metrics) verdict(l *Link, v Verdict) {
+	if m != nil && l.passed != nil && v.Rule == "" && v.Action.IsDunno() {
+		l.passed.Inc()
+		return
+	}
+	m.count(l.Name, v.Rule, v.Action.Name())
 }
 
 // count adds a verdict. Its labels come from the configuration and from this

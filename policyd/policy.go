@@ -155,7 +155,9 @@ func (j *judgement) take(l *Link, ask func() (Verdict, error)) (over bool, err e
 		j.policy.Metrics.count(l.Name, shadow.Rule, "shadow_"+shadow.Action.Name())
 		j.decision.Shadows = append(j.decision.Shadows, ShadowDecision{l.Name, shadow})
 	}
-	j.policy.Metrics.count(l.Name, v.Rule, v.Action.Name())
+	if v.Charge == nil || !v.Action.IsDunno() { // what it charges will say
+		j.policy.Metrics.verdict(l, v)
+	}
 	j.charger, j.keeper = v.Charge, v.Remember
 	return j.decide(l, v), nil
 }

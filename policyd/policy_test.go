@@ -226,6 +226,38 @@ func TestShadow(t *testing.T) {
 	}
 }
 
+// TestCounted: a check that charges is counted once, and not at all where
+// another refuses; the usual verdict needs no look-up.
+func TestCounted(t *testing.T) {
+	for _, c := range []struct {
+		chain string
+		want  map[verdictKey]float64
+	}{
+		{"a+dunno b", map[verdictKey]float64{{"a", "", "dunno"}: 1, {"b", "", "dunno"}: 1}},
+		{"a+defer b", map[verdictKey]float64{{"a", "", "dunno"}: 0, {"a", "", "defer"}: 1, {"b", "", "dunno"}: 1}},
+		{"a+dunno b:reject", map[verdictKey]float64{{"a", "", "dunno"}: 0, {"b", "", "reject"}: 1, {"b", "", "dunno"}: 0}},
+		{"a:prepend+dunno b", map[verdictKey]float64{{"a", "", "prepend"}: 1, {"a", "", "dunno"}: 1, {"b", "", "dunno"}: 1}},
+	} {
+		for _, counted := range []bool{false, true} {
+			var asked []string
+			p := &Policy{Default: chainOf(t, c.chain, &asked), Metrics: NewMetrics(prometheus.NewRegistry())}
+			for i, l := range p.Default {
+				if counted {
+					p.Default[i] = p.Metrics.Counted(l)
+				}
+			}
+			if _, err := p.Judge(context.Background(), &Request{}); err != nil {
+				t.Fatal(err)
+			}
+			for key, want := range c.want {
+				if got := testutil.ToFloat64(p.Metrics.decisions.WithLabelValues(key.check, key.rule, key.action)); got != want {
+					t.Errorf("%s, counted %v: %v stands at %v, want %v", c.chain, counted, key, got, want)
+				}
+			}
+		}
+	}
+}
+
 // TestExplainAll: checks behind the decision are told of, and do not change it.
 func TestExplainAll(t *testing.T) {
 	for _, c := range []struct{ chain, want, told string }{

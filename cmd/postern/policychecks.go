@@ -44,7 +44,7 @@ func (a *assembly) policyLinks() (map[string]policyd.Link, error) {
 		if err != nil {
 			return nil, a.config.At("policyd."+known.name, err)
 		}
-		if links[known.name], err = policyLink(known.name, check, known.settings); err != nil {
+		if links[known.name], err = a.works.policyLink(known.name, check, known.settings); err != nil {
 			return nil, fmt.Errorf("policyd.%s: %w", known.name, err)
 		}
 	}
@@ -58,9 +58,9 @@ func failing(c config.Check, fail policyd.Fail) config.Check {
 }
 
 // policyLink puts the settings around a check.
-func policyLink(name string, check policyd.Check, c config.Check) (policyd.Link, error) {
+func (w *works) policyLink(name string, check policyd.Check, c config.Check) (policyd.Link, error) {
 	scope, err := policyScope(c)
-	return policyd.Link{Name: name, Check: check, Mode: policyMode(c), Fail: policyd.Fail(c.Fail), Scope: scope}, err
+	return w.policy.Counted(policyd.Link{Name: name, Check: check, Mode: policyMode(c), Fail: policyd.Fail(c.Fail), Scope: scope}), err
 }
 
 func policyMode(c config.Check) policyd.Mode {

@@ -70,8 +70,10 @@ func policyHandler(ctx context.Context) (*policyd.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy := &policyd.Policy{Metrics: policyd.NewMetrics(reg), Default: []policyd.Link{
-		{Name: "bans", Check: banned, Mode: policyd.Enforce}, {Name: "rate_limits", Check: limits, Mode: policyd.Enforce},
+	metrics := policyd.NewMetrics(reg)
+	policy := &policyd.Policy{Metrics: metrics, Default: []policyd.Link{
+		metrics.Counted(policyd.Link{Name: "bans", Check: banned, Mode: policyd.Enforce}),
+		metrics.Counted(policyd.Link{Name: "rate_limits", Check: limits, Mode: policyd.Enforce}),
 	}}
 	return &policyd.Handler{Policy: func() *policyd.Policy { return policy }, Metrics: policy.Metrics, Tap: new(policyd.Recorder)}, nil
 }
