@@ -290,7 +290,13 @@ func (a *assembly) ready() error {
 	if a.tables == nil {
 		return nil
 	}
-	return a.tables.keeper.Ready()
+	if err := a.tables.keeper.Ready(); err != nil {
+		return err
+	}
+	if a.bansNeeded() && a.tables.tables["api_bans"].Generation() == 0 {
+		return errors.New("policyd: the bans are not loaded yet")
+	}
+	return nil
 }
 
 // retire ends what the assembly after, if there is one, has not taken over.

@@ -51,6 +51,7 @@ func (s *service) policyServer(p *config.Policyd, l config.Listener) func(contex
 			Daemon: "policyd", Log: s.log, Metrics: s.conns, Handler: handler, Hurry: hurry,
 			Limits: serve.Limits{Idle: policyIdle, Spare: policyIdle, LameDuck: cmp.Or(time.Duration(p.LameDuck), policyLameDuck)},
 		}
+		s.current.Load().awaitBans(ctx)
 		handedOver := s.sockets.HandedOver(l.Spec())
 		defer context.AfterFunc(ctx, func() {
 			if handedOver || !succeeded(ln.Addr()) {
@@ -128,6 +129,21 @@ func (a *assembly) openPolicy(before *assembly) error {
 	s.policy.Default = chain(defaultChain(p))
 	a.warnLimits()
 	return nil
+}
+
+// bansWithin is how long a start without a disk copy waits for the bans. Who
+// connects meanwhile waits in the queue of the kernel, and not for nothing.
+const bansWithin = 2 * time.Second
+
+// awaitBans waits for the table that a policy cannot be judged without.
+func (a *assembly) awaitBans(ctx context.Context) {
+	if a.bansNeeded() {
+		a.tables.await(ctx, bansWithin, "api_bans")
+	}
+}
+
+func (a *assembly) bansNeeded() bool {
+	return a.policy != nil && a.tables != nil && hasCheck(a.config.Policyd, "bans")
 }
 
 // warnLimits names rules that nothing is ever counted by, because no chain that

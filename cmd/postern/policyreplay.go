@@ -153,23 +153,10 @@ func withPolicy(ctx context.Context, c *config.Config, state string, now func() 
 	}
 	defer a.retire(nil)
 	a.start(ctx)
-	a.awaitTables(ctx)
+	if a.tables != nil {
+		a.tables.await(ctx, loadWithin)
+	}
 	return work(a.policy, a.ready())
-}
-
-// awaitTables waits until the tables are loaded, or it seems in vain.
-func (a *assembly) awaitTables(ctx context.Context) {
-	if a.tables == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, loadWithin)
-	defer cancel()
-	for a.tables.waiting() && ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
 }
 
 // policyAlone judges q without a daemon. unread tells why some of the saved

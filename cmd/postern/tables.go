@@ -153,9 +153,20 @@ func (l *loadedTables) start(ctx context.Context) {
 	}()
 }
 
-// waiting reports whether a table has not been read yet, and may still be.
-func (l *loadedTables) waiting() bool {
-	return slices.ContainsFunc(l.keeper.Status(), func(s table.Status) bool { return s.Source == "none" && s.Trouble == nil })
+// await waits until the tables, of those names or all, are read, or it seems in
+// vain, or the time is up.
+func (l *loadedTables) await(ctx context.Context, limit time.Duration, names ...string) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	waiting := func(s table.Status) bool {
+		return s.Source == "none" && s.Trouble == nil && (len(names) == 0 || slices.Contains(names, s.Table))
+	}
+	for ctx.Err() == nil && slices.ContainsFunc(l.keeper.Status(), waiting) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // stop ends the following; a last disk copy is written.
