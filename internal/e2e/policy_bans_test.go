@@ -160,7 +160,7 @@ func testBanExpires(t *testing.T, h *policyHost) {
 
 // testDestinationsOnly is the setting of a stack that bans in transport_maps.
 func testDestinationsOnly(t *testing.T, h *policyHost) {
-	h.reconfigure(t, strings.Replace(policyExample(t), "  spf:", "  bans: {client: [], helo: [], sender: [], recipient: [], destination: [domain]}\n  spf:", 1))
+	h.reconfigure(t, strings.Replace(policyExample(t), "  bans: {", "  bans: {client: [], helo: [], sender: [], recipient: [], destination: [domain], ", 1))
 	for _, target := range []string{"private.test", "198.51.100.7", "owner@dest.test"} {
 		h.ban(t, "add", target)
 		defer h.ban(t, "revoke", target)
