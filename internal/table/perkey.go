@@ -9,7 +9,7 @@ import (
 	"postern/internal/lookup"
 )
 
-// face is a table that is asked per key, behind the cache of the integrator.
+// face is a table that is asked per key, behind the cache that Options.PerKey puts in front of it.
 type face struct{ m lookup.Map }
 
 var errJoined = errors.New("the cached rows of a key cannot be told apart")
