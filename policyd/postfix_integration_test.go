@@ -360,6 +360,8 @@ func TestPostfixManyRequests(t *testing.T) {
 	if refused := scratch.Refusals(replies); len(refused) != n/2 || refused[0].Code != 554 {
 		t.Errorf("%d refused, want %d: %s", len(refused), n/2, refused[0])
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if asked != n || len(connections) != 1 {
 		t.Errorf("%d questions over %v", asked, connections)
 	}
