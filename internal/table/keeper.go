@@ -75,6 +75,7 @@ type Keeper struct {
 	lanes      []*lane // tables without and with a Refresh of their own
 	disk       disk
 	save       chan struct{} // a table wants to be written
+	headroom   sync.Mutex    // held while the garbage collector is told
 	positioned chan struct{} // closed when the feed was read, or failed, once
 
 	mu         sync.Mutex // of what follows and of the wards
@@ -259,6 +260,8 @@ func (k *Keeper) adjustGC() {
 	if k.options.SetGCPercent == nil {
 		return
 	}
+	k.headroom.Lock() // lanes load beside one another, and the last word is the newest sum
+	defer k.headroom.Unlock()
 	const least = 32 << 20
 	bytes := max(k.bytes(nil), 1)
 	k.options.SetGCPercent(int(min((max(least, bytes/4)*100+bytes-1)/bytes, 100)))
