@@ -77,12 +77,10 @@ type judgement struct {
 	policy   *Policy
 	q        *Request
 	decision Decision
-	answered func()  // of the verdict that is the decision
-	settled  bool    // nothing that follows changes the decision
-	charging bool    // all checks were asked
-	trouble  error   // there is none
-	charger  Charger // of the check that was asked last
-	keeper   Charger // the same of Verdict.Remember
+	answered func() // of the verdict that is the decision
+	settled  bool   // nothing that follows changes the decision
+	charging bool   // all checks were asked
+	trouble  error  // there is none
 }
 
 type due struct {
@@ -95,20 +93,20 @@ func (j *judgement) walk(ctx context.Context, chain []Link) error {
 	var room [2][4]due // for the usual chain
 	later, last := room[0][:0], room[1][:0]
 	for i := range chain {
-		if j.ends(j.ask(ctx, &chain[i])) {
+		v, over, err := j.ask(ctx, &chain[i])
+		if j.ends(over, err) {
 			return j.trouble
 		}
-		if j.charger != nil {
-			later = append(later, due{&chain[i], j.charger})
-			j.charger = nil
+		if v.Charge != nil {
+			later = append(later, due{&chain[i], v.Charge})
 		}
-		if j.keeper != nil {
-			last = append(last, due{&chain[i], j.keeper})
-			j.keeper = nil
+		if v.Remember != nil {
+			last = append(last, due{&chain[i], v.Remember})
 		}
 	}
 	for _, due := range append(later, last...) {
-		if j.ends(j.charge(ctx, due.link, due.charger)) {
+		_, over, err := j.charge(ctx, due.link, due.charger)
+		if j.ends(over, err) {
 			return j.trouble
 		}
 	}
@@ -124,32 +122,32 @@ func (j *judgement) ends(over bool, err error) bool {
 	return j.settled && !j.q.Explaining()
 }
 
-// ask reports whether the decision is made.
-func (j *judgement) ask(ctx context.Context, l *Link) (over bool, err error) {
+// ask also reports whether the decision is made.
+func (j *judgement) ask(ctx context.Context, l *Link) (v Verdict, over bool, err error) {
 	if l.Mode == Off || !l.Scope.Covers(j.q) {
 		j.skip(l)
-		return false, nil
+		return Verdict{}, false, nil
 	}
 	return j.take(l, func() (Verdict, error) { return l.first(ctx, j.q) })
 }
 
-func (j *judgement) charge(ctx context.Context, l *Link, c Charger) (over bool, err error) {
+func (j *judgement) charge(ctx context.Context, l *Link, c Charger) (v Verdict, over bool, err error) {
 	j.charging = true
 	return j.take(l, func() (Verdict, error) { return l.second(ctx, j.q, c) })
 }
 
 // take asks, and adds the verdict to the decision.
-func (j *judgement) take(l *Link, ask func() (Verdict, error)) (over bool, err error) {
+func (j *judgement) take(l *Link, ask func() (Verdict, error)) (v Verdict, over bool, err error) {
 	if j.q.notes != nil {
 		j.q.notes = new([]string)
 	}
-	v, err := ask()
+	v, err = ask()
 	if j.q.notes != nil {
 		j.explain(l, v, *j.q.notes, err)
 	}
 	if err != nil {
 		j.policy.Metrics.count(l.Name, ruleTrouble, "no_reply")
-		return false, err
+		return Verdict{}, false, err
 	}
 	for _, shadow := range v.Shadow {
 		j.policy.Metrics.count(l.Name, shadow.Rule, "shadow_"+shadow.Action.Name())
@@ -158,8 +156,7 @@ func (j *judgement) take(l *Link, ask func() (Verdict, error)) (over bool, err e
 	if v.Charge == nil || !v.Action.IsDunno() { // what it charges will say
 		j.policy.Metrics.verdict(l, v)
 	}
-	j.charger, j.keeper = v.Charge, v.Remember
-	return j.decide(l, v), nil
+	return v, j.decide(l, v), nil
 }
 
 // decide reports whether nothing can follow on v.
