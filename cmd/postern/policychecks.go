@@ -105,7 +105,7 @@ func (a *assembly) bansCheck() (policyd.Check, error) {
 		Now: a.works.policyNow, Log: a.works.log, Metrics: a.works.bans,
 	}
 	if w := a.walker(); w != nil {
-		o.Hosted, o.Destinations = w.Hosted, destinations(w)
+		o.Hosted, o.Destinations = w.Hosted, w.Destinations
 	}
 	if settings.MX == "names" || settings.MX == "addresses" {
 		mx, err := bans.NewMX(bans.MXOptions{Resolver: a.resolver(), Addresses: settings.MX == "addresses", Now: a.works.policyNow, Metrics: a.works.bans})
@@ -188,7 +188,7 @@ func (a *assembly) greylistCheck() (policyd.Check, error) {
 		Host: hostName(), Metrics: a.works.greylist, Log: a.works.log,
 	}
 	if w := a.walker(); w != nil {
-		o.Owner = destinations(w)
+		o.Owner = w.Destinations
 	}
 	if a.policy.spf != nil && policyMode(a.config.Policyd.SPF.Check) != policyd.Off {
 		o.SenderDomain = a.policy.spf.SenderDomain
@@ -228,14 +228,6 @@ func (a *assembly) walker() *builtin.Walker {
 		return a.tables.builtIn.Walker()
 	}
 	return &builtin.Walker{Step: aliases, Hosted: hostedBy(domains)}
-}
-
-// destinations are the addresses where a recipient's mail goes in the end.
-func destinations(w *builtin.Walker) func(context.Context, string) ([]string, error) {
-	return func(ctx context.Context, recipient string) ([]string, error) {
-		walk, err := w.Expand(ctx, recipient)
-		return walk.Final, err
-	}
 }
 
 // hostName tells the messages of this host from those of others: instance is

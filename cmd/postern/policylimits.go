@@ -21,7 +21,7 @@ func (a *assembly) limitCheck() (policyd.Check, error) {
 		Log:       a.works.log,
 	}
 	if w := a.walker(); w != nil {
-		o.Destinations, o.Known = destinations(w), w.Known
+		o.Destinations, o.Known = w.Destinations, w.Known
 	}
 	for i, r := range a.config.Policyd.RateLimits {
 		rule, err := a.limitRule(r)

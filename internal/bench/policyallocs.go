@@ -55,10 +55,7 @@ func policyHandler(ctx context.Context) (*policyd.Handler, error) {
 	reg := prometheus.NewRegistry()
 	walker := builtIn.Walker()
 	banned, err := bans.New(bans.Options{Table: tables["api_bans"], Hosted: walker.Hosted, Delimiter: "+", Metrics: bans.NewMetrics(reg),
-		Destinations: func(ctx context.Context, recipient string) ([]string, error) {
-			walk, err := walker.Expand(ctx, recipient)
-			return walk.Final, err
-		}})
+		Destinations: walker.Destinations})
 	if err != nil {
 		return nil, err
 	}

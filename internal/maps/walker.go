@@ -44,6 +44,12 @@ func (w *Walker) Expand(ctx context.Context, address string) (Walk, error) {
 	return walk, err
 }
 
+// Destinations are the addresses where the mail of an address goes in the end.
+func (w *Walker) Destinations(ctx context.Context, address string) ([]string, error) {
+	walk, err := w.Expand(ctx, address)
+	return walk.Final, err
+}
+
 // Known reports whether an address is at a hosted domain, and leads somewhere
 // there. Nothing is known of addresses elsewhere.
 func (w *Walker) Known(ctx context.Context, address string) (hosted, known bool, err error) {
