@@ -19,11 +19,12 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
+# The mail programs are the ones that postern is wired to.
 # gcc and libc6-dev are for the race detector, libsasl2-modules for an smtpd(8)
 # that offers AUTH (Postfix only recommends it). The servers are started in
 # scratch folders; the machine's own services stay as they are.
 TEST_PACKAGES := gcc libc6-dev mariadb-server mariadb-client postfix postfix-mysql systemd libsasl2-modules debootstrap \
-                 redis-server postsrsd curl
+                 redis-server postsrsd curl dovecot-core dovecot-mysql opendkim opendkim-tools swaks iproute2
 
 .PHONY: build demo unit test race fuzz integration bench check install deb clean
 

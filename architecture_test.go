@@ -15,18 +15,19 @@ import (
 func floors() [][]string {
 	return [][]string{
 		{"internal/oneline"},
-		{"postern", "internal/duration", "internal/lookup", "internal/nearest", "internal/redisserver", "internal/statefile", "srsd/srs"},
-		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian", "internal/supervise", "internal/watch", "srsd/envelope", "srsd/postsrsd", "policyd/counter"},
-		{"internal/store", "internal/filemap", "internal/maps", "socketmap", "tcptable", "srsd", "srsd/milter", "policyd"},
-		{"internal/mysqltable", "internal/config", "internal/scratch", "policyd/bans", "policyd/greylist", "policyd/limit", "policyd/spf", "policyd/srsguard"},
-		{"internal/scratch/scratchtest", "internal/scratch/trixie", "internal/demo", "internal/debian/install"},
+		{"postern", "internal/duration", "internal/lookup", "internal/maillog", "internal/nearest", "internal/password", "internal/redisserver", "internal/statefile", "srsd/srs"},
+		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian", "internal/supervise", "internal/watch", "internal/postconf", "internal/dkim", "internal/milter", "internal/site", "srsd/envelope", "srsd/postsrsd", "policyd/counter"},
+		{"internal/store", "internal/filemap", "internal/maps", "internal/twin", "socketmap", "tcptable", "srsd", "srsd/milter", "policyd"},
+		{"internal/mysqltable", "internal/config", "internal/scratch", "internal/admin", "internal/incident", "policyd/bans", "policyd/fromguard", "policyd/greylist", "policyd/limit", "policyd/spf", "policyd/srsguard"},
+		{"internal/scratch/scratchtest", "internal/scratch/trixie", "internal/demo", "internal/debian/install", "internal/site/configure", "internal/doctor", "internal/migrate"},
+		{"internal/scratch/machine"},
 		{"cmd/postern", "internal/bench"},
 	}
 }
 
 // forTests are packages that only tests import.
 func forTests(path string) bool {
-	return strings.HasSuffix(path, "test") || path == "internal/dialog" || path == "internal/e2e"
+	return strings.HasSuffix(path, "test") || path == "internal/dialog" || path == "internal/e2e" || path == "internal/stack"
 }
 
 // TestArrowsPointDown reads every import of the module.
