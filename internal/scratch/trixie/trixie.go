@@ -43,7 +43,9 @@ const cacheDir = "/var/cache/postern"
 const mirror = "http://deb.debian.org/debian"
 
 // packages are the servers, and what debootstrap's smallest variant lacks.
-var packages = []string{"mariadb-server", "mariadb-client", "postfix", "postfix-mysql", "libsasl2-modules"}
+// libnet-ssleay-perl is what swaks(1) speaks TLS with.
+var packages = []string{"mariadb-server", "mariadb-client", "postfix", "postfix-mysql", "libsasl2-modules",
+	"dovecot-core", "dovecot-mysql", "opendkim", "opendkim-tools", "redis-server", "swaks", "libnet-ssleay-perl", "iproute2"}
 
 // Root returns a folder with Debian 13 and its servers, made now if need be.
 // Out gets a line for each step that takes time.
