@@ -6,6 +6,7 @@
 #   make test      all tests; installs the Debian packages they need (root)
 #   make bench     the benchmarks, as ratios against the stock stack (root)
 #   make check     gofmt, go vet, staticcheck, go.mod
+#   make configure CONFIGURE_ARGS='--hostname … --srs-domain … --operator … --database-password-file F --out DIR'
 #   make install   DESTDIR= PREFIX=/usr/local
 #   make deb       a Debian package
 
@@ -61,6 +62,11 @@ check:
 	$(GO) vet -tags integration ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags integration ./...
 	.ci/go-mod
+
+# The configuration of Postfix, Dovecot, OpenDKIM and postern for one site.
+.PHONY: configure
+configure:
+	@$(GO) run ./internal/site/configure $(CONFIGURE_ARGS)
 
 install: build
 	install -D -m 0755 bin/postern $(DESTDIR)$(PREFIX)/bin/postern
