@@ -4,41 +4,47 @@ import (
 	"bytes"
 
 	gomilter "github.com/emersion/go-milter"
+
+	wire "postern/internal/milter"
 )
 
-// takeAddress reads MAIL or RCPT: the address, NUL, and each ESMTP parameter
-// with a NUL. Only the address is passed on.
-func (f *front) takeAddress(code gomilter.Code, n int) error {
-	if n > maxArguments {
-		f.skip(n)
-		return f.refuseAddress(code, "too long", "")
+const (
+	// maxArguments bounds what is kept of MAIL and RCPT with their ESMTP
+	// parameters (line_length_limit, 2048).
+	maxArguments = 8 << 10
+
+	// maxAddress bounds the address of MAIL and RCPT with its brackets; with
+	// the command and the final NUL that is PostSRSd's limit of 512 bytes.
+	maxAddress = 510
+)
+
+// Take reads MAIL or RCPT: the address, NUL, and each ESMTP parameter with a
+// NUL. Only the address is passed on.
+func (s *session) Take(code gomilter.Code, argument []byte, whole bool) ([]byte, gomilter.ActionCode) {
+	shown, _, _ := bytes.Cut(argument, []byte{0})
+	switch {
+	case !whole:
+		return nil, s.refuseAddress(code, "too long", "")
+	case len(shown) > maxAddress:
+		return nil, s.refuseAddress(code, "too long", string(shown))
+	case len(argument) == 0:
+		return nil, s.refuseAddress(code, "missing", "")
 	}
-	shown, _, _ := bytes.Cut(f.payload(n), []byte{0})
-	if len(shown) > maxAddress {
-		return f.refuseAddress(code, "too long", string(shown))
+	if _, ok := wire.Internal(string(shown)); !ok {
+		return nil, s.refuseAddress(code, "not understood", string(shown))
 	}
-	if n == 0 {
-		return f.refuseAddress(code, "missing", "")
-	}
-	if _, ok := internal(string(shown)); !ok {
-		return f.refuseAddress(code, "not understood", string(shown))
-	}
-	return f.pass(code, append(shown, 0))
+	return append(shown, 0), 0
 }
 
 // refuseAddress rejects the message or the recipient for its syntax. A
 // recipient that was refused is none of the message's, so the rest goes on.
-func (f *front) refuseAddress(code gomilter.Code, what, shown string) error {
-	if f.over {
-		return nil
-	}
+func (s *session) refuseAddress(code gomilter.Code, what, shown string) gomilter.ActionCode {
 	if code == gomilter.CodeMail {
-		f.session.reset()
-		f.session.observe(Rejected)
+		s.reset()
+		s.observe(Rejected)
 	} else {
-		f.session.observe(RecipientRefused)
+		s.observe(RecipientRefused)
 	}
-	f.log.Info("address refused", "command", string(rune(code)), "why", what, "address", clipped(shown))
-	f.answer(byte(gomilter.ActReject))
-	return nil
+	s.conn.Log.Info("address refused", "command", string(rune(code)), "why", what, "address", wire.Clipped(shown))
+	return gomilter.ActReject
 }

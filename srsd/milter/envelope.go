@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"postern/internal/lookup"
+	wire "postern/internal/milter"
 )
 
 // envelope is the envelope of one message and the rules it is under.
@@ -37,7 +38,7 @@ type edits struct {
 type forgedError struct{ recipient string }
 
 func (e forgedError) Error() string {
-	return fmt.Sprintf("recipient %s: a rewritten address of ours that we did not make", shorten(e.recipient))
+	return fmt.Sprintf("recipient %s: a rewritten address of ours that we did not make", wire.Shorten(e.recipient))
 }
 
 // full reports that there is no place for a further recipient.
@@ -99,7 +100,7 @@ func (e *envelope) reverseOne(ctx context.Context, recipient string) (string, er
 	if e.rules.Reverse != nil {
 		original, found, err := e.rules.Reverse.Lookup(ctx, recipient)
 		if err != nil {
-			return "", fmt.Errorf("reverse: recipient %s: %w", shorten(recipient), err)
+			return "", fmt.Errorf("reverse: recipient %s: %w", wire.Shorten(recipient), err)
 		}
 		if found {
 			return original, nil
@@ -110,7 +111,7 @@ func (e *envelope) reverseOne(ctx context.Context, recipient string) (string, er
 	}
 	forged, err := e.rules.Forged(ctx, recipient)
 	if err != nil {
-		return "", fmt.Errorf("forged: recipient %s: %w", shorten(recipient), temporary(err))
+		return "", fmt.Errorf("forged: recipient %s: %w", wire.Shorten(recipient), temporary(err))
 	}
 	if forged {
 		return "", forgedError{recipient}
@@ -134,13 +135,13 @@ func (e *envelope) forward(ctx context.Context, final []string, done *edits) err
 	}
 	rewritten, found, err := e.rules.Forward.Lookup(ctx, e.sender)
 	if err != nil {
-		return fmt.Errorf("forward: sender %s: %w", shorten(e.sender), err)
+		return fmt.Errorf("forward: sender %s: %w", wire.Shorten(e.sender), err)
 	}
 	if !found || rewritten == e.sender {
 		return nil
 	}
 	if done.sender, err = external(rewritten); err != nil {
-		return fmt.Errorf("forward: sender %s: %w", shorten(e.sender), err)
+		return fmt.Errorf("forward: sender %s: %w", wire.Shorten(e.sender), err)
 	}
 	done.result = Rewritten
 	return nil
@@ -154,7 +155,7 @@ func (e *envelope) leaves(ctx context.Context, final []string) (bool, error) {
 	for _, recipient := range final {
 		local, err := e.rules.Local(ctx, recipient)
 		if err != nil {
-			return false, fmt.Errorf("local: recipient %s: %w", shorten(recipient), temporary(err))
+			return false, fmt.Errorf("local: recipient %s: %w", wire.Shorten(recipient), temporary(err))
 		}
 		if !local {
 			return true, nil

@@ -4,11 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"time"
 
 	gomilter "github.com/emersion/go-milter"
 
 	"postern/internal/lookup"
+	wire "postern/internal/milter"
 )
 
 // DefaultRecipientLimit is what Rules.RecipientLimit stands for when it is
@@ -52,47 +52,15 @@ type Rules struct {
 	RecipientLimit int
 }
 
-// Timeouts bound what one connection can take. A field that is zero has its
-// default.
-type Timeouts struct {
-	// Idle is the wait for the next command: Postfix keeps a connection as long
-	// as the SMTP session lasts, says nothing while the client is silent
-	// (smtpd_timeout, 300 s at a time) and nothing while a message comes in.
-	// Default: 1 h.
-	Idle time.Duration
+// Timeouts bound what one connection can take.
+type Timeouts = wire.Timeouts
 
-	// Command is the wait for the rest of a command that has begun, and for
-	// the peer to take a reply. Default: 30 s (milter_command_timeout).
-	Command time.Duration
+// needed are the actions that we take: what a message may need.
+const needed = gomilter.OptAddRcpt | gomilter.OptRemoveRcpt | gomilter.OptChangeFrom
 
-	// Answer bounds the look-ups for one command; then it is deferred. It is
-	// less than Postfix waits, 30 s (milter_command_timeout) at RCPT.
-	// Default: 25 s.
-	Answer time.Duration
-
-	// LameDuck is how long a connection between two messages stays after a
-	// stop began. The next message of an SMTP session whose milter hung up is
-	// deferred by Postfix. Default: 100 ms, for what is on its way already.
-	LameDuck time.Duration
-}
-
-// filled returns t with defaults in the place of zeros.
-func (t Timeouts) filled() Timeouts {
-	for _, f := range []struct {
-		value *time.Duration
-		def   time.Duration
-	}{
-		{&t.Idle, time.Hour},
-		{&t.Command, 30 * time.Second},
-		{&t.Answer, 25 * time.Second},
-		{&t.LameDuck, 100 * time.Millisecond},
-	} {
-		if *f.value <= 0 {
-			*f.value = f.def
-		}
-	}
-	return t
-}
+// unwanted is what Postfix need not send.
+const unwanted = gomilter.OptNoConnect | gomilter.OptNoHelo | gomilter.OptNoHeaders | gomilter.OptNoEOH |
+	gomilter.OptNoBody | gomilter.OptNoData | gomilter.OptNoUnknown
 
 // Handler serves connections of Postfix to its milter. Its fields are set
 // before the first use and not changed after.
@@ -110,25 +78,18 @@ type Handler struct {
 // that was started for it has ended. When ctx ends, a message under way is
 // finished and then the connection closed.
 func (h *Handler) ServeConn(ctx context.Context, conn net.Conn) {
-	log := h.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	if peer := conn.RemoteAddr(); peer != nil && peer.String() != "" {
-		log = log.With("peer", peer.String())
-	}
-	limits := h.Timeouts.filled()
-	s := &session{handler: h, log: log, answer: limits.Answer}
-	// The context of the look-ups outlives the beginning of a stop.
-	var cancel context.CancelFunc
-	s.ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	f := newFront(conn, s, limits, log)
-	defer context.AfterFunc(ctx, f.stop)()
-	server := gomilter.Server{
-		NewMilter: func() gomilter.Milter { return s },
+	wire.Serve(ctx, conn, wire.Options{
 		Actions:   needed,
-		Protocol:  unwanted,
+		Unwanted:  unwanted,
+		Arguments: map[gomilter.Code]int{gomilter.CodeMail: maxArguments, gomilter.CodeRcpt: maxArguments},
+		Timeouts:  h.Timeouts,
+		Log:       h.Log,
+		Malformed: func() { h.observe(Malformed) },
+	}, func(c *wire.Conn) wire.Session { return &session{handler: h, conn: c} })
+}
+
+func (h *Handler) observe(r Result) {
+	if h.Observer != nil {
+		h.Observer.Observe(r)
 	}
-	server.Serve(&only{front: f}) // its error is that of the second Accept
 }

@@ -3,14 +3,12 @@ package milter
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
-	"time"
 
 	gomilter "github.com/emersion/go-milter"
 
 	"postern/internal/lookup"
+	wire "postern/internal/milter"
 )
 
 // session is one connection's conversation, as go-milter's backend. Each
@@ -19,10 +17,7 @@ import (
 type session struct {
 	gomilter.NoOpMilter
 	handler *Handler
-	ctx     context.Context
-	log     *slog.Logger
-	answer  time.Duration
-	busy    func(bool) // told when a message begins and ends
+	conn    *wire.Conn
 
 	message *envelope // nil between messages
 }
@@ -36,9 +31,9 @@ func (s *session) MailFrom(from string, m *gomilter.Modifier) (gomilter.Response
 		if s.message != nil {
 			return s.unexpected("MAIL")
 		}
-		sender, _ := internal(from)
+		sender, _ := wire.Internal(from)
 		s.message = newEnvelope(s.handler.Rules(), sender)
-		s.busy(true)
+		s.conn.Busy(true)
 		return gomilter.RespContinue
 	})
 }
@@ -50,12 +45,12 @@ func (s *session) RcptTo(to string, m *gomilter.Modifier) (gomilter.Response, er
 		if s.message == nil {
 			return s.unexpected("RCPT")
 		}
-		recipient, _ := internal(to)
-		log = log.With("sender", clipped(s.message.sender), "recipient", clipped(recipient))
+		recipient, _ := wire.Internal(to)
+		log = log.With("sender", wire.Clipped(s.message.sender), "recipient", wire.Clipped(recipient))
 		if s.message.full() {
 			log.Info("recipient refused", "reply", tooMany)
 			s.observe(RecipientDeferred)
-			return gomilter.NewResponseStr(byte(gomilter.ActReplyCode), tooMany)
+			return wire.Refusal(tooMany)
 		}
 		text, err := s.message.refuse(ctx, recipient)
 		if err != nil {
@@ -73,13 +68,13 @@ func (s *session) RcptTo(to string, m *gomilter.Modifier) (gomilter.Response, er
 
 // refused answers RCPT with the reply of Rules.Refuse.
 func (s *session) refused(log *slog.Logger, text string) gomilter.Response {
-	reply, err := smtpReply(text)
+	reply, err := wire.Reply(text)
 	if err != nil {
 		log.Error("reply is not one of SMTP, another is sent", "error", err)
 	}
 	log.Info("recipient refused", "reply", reply)
 	s.observe(RecipientRefused)
-	return gomilter.NewResponseStr(byte(gomilter.ActReplyCode), escaped(reply))
+	return wire.Refusal(reply)
 }
 
 // Body is the end of the message: it is judged and changed.
@@ -92,7 +87,7 @@ func (s *session) Body(m *gomilter.Modifier) (gomilter.Response, error) {
 		s.reset()
 		edits, err := message.edits(ctx)
 		if err != nil {
-			return s.failed(log.With("sender", clipped(message.sender)), err)
+			return s.failed(log.With("sender", wire.Clipped(message.sender)), err)
 		}
 		s.apply(log, m, message, edits)
 		return gomilter.RespAccept
@@ -133,7 +128,7 @@ func (s *session) apply(log *slog.Logger, m *gomilter.Modifier, message *envelop
 	}
 	s.observe(e.result)
 	log.Debug("message passed", "result", string(e.result), "recipients", len(message.recipients), "reversed", e.reversed,
-		"sender", clipped(message.sender), "rewritten", clipped(e.sender))
+		"sender", wire.Clipped(message.sender), "rewritten", wire.Clipped(e.sender))
 }
 
 // Abort forgets the message.
@@ -145,38 +140,28 @@ func (s *session) Abort(*gomilter.Modifier) error {
 // reset is the state between messages.
 func (s *session) reset() {
 	s.message = nil
-	s.busy(false)
+	s.conn.Busy(false)
 }
 
-// unexpected defers a command that is out of order, and forgets the message.
+// unexpected defers a command that is out of order.
 func (s *session) unexpected(command string) gomilter.Response {
-	s.log.Warn("milter protocol: command out of order", "command", command)
-	s.observe(Malformed)
-	s.reset()
+	s.OutOfOrder(command)
 	return gomilter.RespTempFail
 }
 
-// step runs one command within its time. A panic defers the message.
-func (s *session) step(command string, m *gomilter.Modifier, run func(context.Context, *slog.Logger) gomilter.Response) (resp gomilter.Response, _ error) {
-	log := s.log
-	if id := m.Macros["i"]; id != "" {
-		log = log.With("queue_id", clipped(id))
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			log.Error("panic", "command", command, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			s.observe(Deferred)
-			s.reset()
-			resp = gomilter.RespTempFail
-		}
-	}()
-	ctx, cancel := context.WithTimeout(s.ctx, s.answer)
-	defer cancel()
-	return run(ctx, log), nil
+// OutOfOrder forgets the message.
+func (s *session) OutOfOrder(command string) {
+	s.conn.Log.Warn("milter protocol: command out of order", "command", command)
+	s.observe(Malformed)
+	s.reset()
 }
 
-func (s *session) observe(r Result) {
-	if s.handler.Observer != nil {
-		s.handler.Observer.Observe(r)
-	}
+// step runs one command within its time. A panic defers the message.
+func (s *session) step(command string, m *gomilter.Modifier, run func(context.Context, *slog.Logger) gomilter.Response) (gomilter.Response, error) {
+	return s.conn.Step(command, m, func() {
+		s.observe(Deferred)
+		s.reset()
+	}, run)
 }
+
+func (s *session) observe(r Result) { s.handler.observe(r) }

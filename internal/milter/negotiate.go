@@ -7,13 +7,6 @@ import (
 	gomilter "github.com/emersion/go-milter"
 )
 
-// needed are the actions that we take: what a message may need.
-const needed = gomilter.OptAddRcpt | gomilter.OptRemoveRcpt | gomilter.OptChangeFrom
-
-// unwanted is what Postfix need not send.
-const unwanted = gomilter.OptNoConnect | gomilter.OptNoHelo | gomilter.OptNoHeaders | gomilter.OptNoEOH |
-	gomilter.OptNoBody | gomilter.OptNoData | gomilter.OptNoUnknown
-
 // oldest is the version that go-milter speaks, to newer peers as well.
 const oldest = 2
 
@@ -22,7 +15,7 @@ const oldest = 2
 func (f *front) negotiate(n int) error {
 	if f.negotiated {
 		f.skip(n)
-		f.session.unexpected("option negotiation")
+		f.session.OutOfOrder("option negotiation")
 		f.answer(byte(gomilter.ActTempFail))
 		return nil
 	}
@@ -35,7 +28,7 @@ func (f *front) negotiate(n int) error {
 		return nil
 	}
 	version, offered := binary.BigEndian.Uint32(data), gomilter.OptAction(binary.BigEndian.Uint32(data[4:]))
-	if err := suits(version, offered); err != nil {
+	if err := suits(version, offered, f.options.Actions); err != nil {
 		f.answer(byte(gomilter.ActTempFail))
 		return err
 	}
@@ -44,7 +37,7 @@ func (f *front) negotiate(n int) error {
 }
 
 // suits tells what is missing.
-func suits(version uint32, offered gomilter.OptAction) error {
+func suits(version uint32, offered, needed gomilter.OptAction) error {
 	if version < oldest {
 		return fmt.Errorf("option negotiation: version %d: want %d or more (Postfix: milter_protocol = 6)", version, oldest)
 	}
@@ -56,7 +49,7 @@ func suits(version uint32, offered gomilter.OptAction) error {
 		{gomilter.OptAddRcpt, "add recipients (ADDRCPT)"},
 		{gomilter.OptRemoveRcpt, "delete recipients (DELRCPT)"},
 	} {
-		if offered&action.bit == 0 {
+		if needed&action.bit != 0 && offered&action.bit == 0 {
 			return fmt.Errorf("option negotiation: the MTA does not let a milter %s", action.name)
 		}
 	}

@@ -13,14 +13,8 @@ const (
 	// sends is a header of header_size_limit, 100 KiB.
 	maxPacket = 1 << 20
 
-	// maxMacros and maxArguments bound what is kept in memory of macros and of
-	// MAIL and RCPT with their ESMTP parameters (line_length_limit, 2048).
-	maxMacros    = 64 << 10
-	maxArguments = 8 << 10
-
-	// maxAddress bounds the address of MAIL and RCPT with its brackets; with
-	// the command and the final NUL that is PostSRSd's limit of 512 bytes.
-	maxAddress = 510
+	// maxMacros bounds what is kept in memory of macros.
+	maxMacros = 64 << 10
 )
 
 // next reads packets until there is one for go-milter.
@@ -79,7 +73,9 @@ func (f *front) malformed(err error) {
 		return
 	}
 	f.log.Warn("milter protocol: connection ends", "error", err)
-	f.session.observe(Malformed)
+	if f.options.Malformed != nil {
+		f.options.Malformed()
+	}
 	f.over = true
 }
 
@@ -89,11 +85,12 @@ func (f *front) take(code gomilter.Code, n int) error {
 	if code != gomilter.CodeOptNeg && !f.negotiated {
 		return fmt.Errorf("packet %q before the option negotiation", code)
 	}
+	if limit, wanted := f.options.Arguments[code]; wanted {
+		return f.takeArgument(code, n, limit)
+	}
 	switch code {
 	case gomilter.CodeOptNeg:
 		return f.negotiate(n)
-	case gomilter.CodeMail, gomilter.CodeRcpt:
-		return f.takeAddress(code, n)
 	case gomilter.CodeMacro:
 		if n > 0 && n <= maxMacros {
 			return f.pass(code, f.payload(n))
@@ -108,6 +105,26 @@ func (f *front) take(code gomilter.Code, n int) error {
 		f.answer(byte(gomilter.ActContinue))
 	}
 	return nil
+}
+
+// takeArgument has the session look at an argument.
+func (f *front) takeArgument(code gomilter.Code, n, limit int) error {
+	var argument []byte
+	whole := n <= limit
+	if whole {
+		argument = f.payload(n)
+	} else {
+		f.skip(n)
+	}
+	if f.over {
+		return nil
+	}
+	pass, answer := f.session.Take(code, argument, whole)
+	if answer != 0 {
+		f.answer(byte(answer))
+		return nil
+	}
+	return f.pass(code, pass)
 }
 
 // payload reads n bytes.

@@ -18,9 +18,10 @@ import (
 // logger. Replies are collected and leave when the next command is waited for.
 type front struct {
 	net.Conn
-	session *session
-	limits  Timeouts
-	log     *slog.Logger
+	session Session
+	options Options
+	limits  Timeouts     // of options
+	log     *slog.Logger // of options
 	r       *bufio.Reader
 	w       *bufio.Writer
 
@@ -37,14 +38,12 @@ type front struct {
 	busy   bool      // a message is under way
 }
 
-func newFront(conn net.Conn, s *session, limits Timeouts, log *slog.Logger) *front {
-	f := &front{
-		Conn: conn, session: s, limits: limits, log: log,
+func newFront(conn net.Conn, o Options) *front {
+	return &front{
+		Conn: conn, options: o, limits: o.Timeouts, log: o.Log,
 		r: bufio.NewReader(conn), w: bufio.NewWriter(conn),
 		closed: make(chan struct{}),
 	}
-	s.busy = f.setBusy
-	return f
 }
 
 // Read gives go-milter the next packet, or an end.
