@@ -20,7 +20,7 @@ import (
 func runPostSRSd(ctx context.Context, file postsrsdFile, stderr io.Writer) (err error) {
 	defer func() { tellForeground(err) }()
 	var level slog.LevelVar
-	log, err := daemon.NewLogger(stderr, "text", &level)
+	log, err := daemon.NewLogger(stderr, "text", &level, nil)
 	if err != nil {
 		return badConfig(err)
 	}

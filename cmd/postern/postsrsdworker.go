@@ -82,7 +82,7 @@ func postsrsdLogger(stderr io.Writer, s *postsrsdSettings, level slog.Leveler) (
 			return log, nil
 		}
 	}
-	return daemon.NewLogger(stderr, "text", level)
+	return daemon.NewLogger(stderr, "text", level, nil)
 }
 
 func (w *postsrsdWorker) setLevel(s *postsrsdSettings) {

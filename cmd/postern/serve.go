@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -81,7 +80,11 @@ func runDaemon(ctx context.Context, r role, path string, stderr io.Writer) error
 	}
 	var level slog.LevelVar
 	level.Set(logLevel(c.Log.Level))
-	log, err := daemon.NewLogger(stderr, c.Log.Format, &level)
+	hide, err := hideAddresses(c.Log)
+	if err != nil {
+		return badConfig(err)
+	}
+	log, err := daemon.NewLogger(stderr, c.Log.Format, &level, hide)
 	if err != nil {
 		return badConfig(err)
 	}
@@ -103,18 +106,15 @@ func logLevel(name string) slog.Level {
 	return level
 }
 
-// later names the blocks of c whose daemons are not part of this version.
-func later(c *config.Config) []string {
-	var blocks []string
-	if c.Log.Addresses != "plain" {
-		blocks = append(blocks, "log.addresses")
+// hideAddresses is what the configuration wants to become of the addresses in
+// the log; nil leaves them.
+func hideAddresses(c config.Log) (func(line string) string, error) {
+	switch c.Addresses {
+	case "masked":
+		return daemon.MaskAddresses, nil
+	case "hashed":
+		key, err := c.ReadKey()
+		return daemon.HashAddresses(key), err
 	}
-	return blocks
-}
-
-// warnLater says once what the configuration names and nobody serves.
-func warnLater(c *config.Config, log *slog.Logger) {
-	if blocks := later(c); len(blocks) > 0 {
-		log.Warn("blocks of the configuration that this version reads but does not serve yet", "blocks", strings.Join(blocks, ", "))
-	}
+	return nil, nil
 }

@@ -61,7 +61,6 @@ func newService(ctx context.Context, r role, path string, c *config.Config, log 
 		sockets: daemon.Inherit(),
 		doors:   map[string]*door{},
 	}
-	warnLater(c, log)
 	a, err := assemble(ctx, c, s.works, nil)
 	if err != nil {
 		return nil, err
@@ -118,7 +117,6 @@ func (s *service) reload(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, after.retire(before))
 	}
-	warnLater(c, s.log)
 	s.level.Set(logLevel(c.Log.Level))
 	s.works.cache.Configure(s.works.cacheOptions(c))
 	after.start(s.ctx)

@@ -139,6 +139,7 @@ type Log struct {
 	Format    string `yaml:"format"`    // text, json
 	Level     string `yaml:"level"`     // debug, info, warn, error
 	Addresses string `yaml:"addresses"` // plain, masked, hashed
+	KeyFile   string `yaml:"key_file"`  // what hashes depend on: its first line; or credential:NAME
 }
 
 // DefaultFile is read where no --config is given.

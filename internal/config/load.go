@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -78,6 +79,7 @@ func (c *Config) resolve(dir string) {
 	db.TLS.CA, db.TLS.Cert, db.TLS.Key = absolute(dir, db.TLS.CA), absolute(dir, db.TLS.Cert), absolute(dir, db.TLS.Key)
 	c.StateDir, c.Control = absolute(dir, c.StateDir), absolute(dir, c.Control)
 	c.Metrics.WebConfig = absolute(dir, c.Metrics.WebConfig)
+	c.Log.KeyFile = secret(dir, c.Log.KeyFile)
 	if p := c.Policyd; p != nil {
 		p.StatePasswordFile, p.StateKeyFile = secret(dir, p.StatePasswordFile), secret(dir, p.StateKeyFile)
 	}
@@ -123,6 +125,22 @@ func (d *Database) ReadPassword() (password string, openToAll bool, err error) {
 		err = fmt.Errorf("database: password_file %w", err)
 	}
 	return password, openToAll, err
+}
+
+// ReadKey is the secret by which addresses in the log are hashed. Without a
+// file it is made up: hashes are then the same until the process ends.
+func (l Log) ReadKey() ([]byte, error) {
+	if l.KeyFile == "" {
+		return []byte(rand.Text()), nil
+	}
+	line, _, err := firstLine(l.KeyFile)
+	if err == nil && line == "" {
+		err = fmt.Errorf("%s: its first line is empty", l.KeyFile)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("log: key_file %w", err)
+	}
+	return []byte(line), nil
 }
 
 // ReadStateSecrets are the password of the Redis server and the secret by which

@@ -15,14 +15,19 @@ import (
 // NewLogger writes log lines to w, in the format text or json. Where w is
 // connected to the journal (JOURNAL_STREAM, systemd.exec(5)) a text line has no
 // time, which the journal adds, and begins with <N>, its priority
-// (sd-daemon(3)). A level that is a *slog.LevelVar can be changed later.
-func NewLogger(w io.Writer, format string, level slog.Leveler) (*slog.Logger, error) {
+// (sd-daemon(3)). A level that is a *slog.LevelVar can be changed later. Hide, if
+// it is not nil, changes each line: MaskAddresses, HashAddresses.
+func NewLogger(w io.Writer, format string, level slog.Leveler, hide func(line string) string) (*slog.Logger, error) {
 	opts := &slog.HandlerOptions{Level: level}
+	journal := isJournal(w)
+	if hide != nil {
+		w = hidingWriter{w, hide}
+	}
 	switch format {
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, opts)), nil
 	case "text", "":
-		if isJournal(w) {
+		if journal {
 			return slog.New(newJournalHandler(w, level)), nil
 		}
 		return slog.New(slog.NewTextHandler(w, opts)), nil

@@ -18,7 +18,7 @@ func TestLoggerFormats(t *testing.T) {
 	for _, format := range []string{"text", "json", ""} {
 		t.Run(format, func(t *testing.T) {
 			var b bytes.Buffer
-			log, err := daemon.NewLogger(&b, format, slog.LevelWarn)
+			log, err := daemon.NewLogger(&b, format, slog.LevelWarn, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -34,7 +34,7 @@ func TestLoggerFormats(t *testing.T) {
 			}
 		})
 	}
-	_, err := daemon.NewLogger(&bytes.Buffer{}, "xml", slog.LevelInfo)
+	_, err := daemon.NewLogger(&bytes.Buffer{}, "xml", slog.LevelInfo, nil)
 	wantError(t, err, `log: format "xml": want text or json`)
 }
 
@@ -57,7 +57,7 @@ func journal(t *testing.T) *os.File {
 
 func TestLoggerUnderTheJournal(t *testing.T) {
 	f := journal(t)
-	log, err := daemon.NewLogger(f, "text", slog.LevelDebug)
+	log, err := daemon.NewLogger(f, "text", slog.LevelDebug, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestLoggerBesideTheJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	log, err := daemon.NewLogger(f, "text", slog.LevelInfo)
+	log, err := daemon.NewLogger(f, "text", slog.LevelInfo, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
