@@ -1,0 +1,58 @@
+// Package machine runs a program on a machine of its own: the files of this
+// Debian or of another one, with a network, processes, a hostname and mounts
+// that nobody else sees. Servers run there at their real paths and ports, with
+// the configuration that would be used on a real host, and nothing of it
+// reaches the machine underneath.
+//
+// # Use
+//
+// The program is the one that asks, usually a test binary: TestMain enters,
+// and the tests run inside.
+//
+//	func TestMain(m *testing.M) {
+//		if machine.Inside() {
+//			os.Exit(m.Run())
+//		}
+//		code, err := machine.Run(context.Background(), machine.Options{
+//			Hostname: "mx.example.org",
+//			Binds:    []machine.Bind{{From: repository, ReadOnly: true}},
+//		}, os.Args[1:]...)
+//		…
+//		os.Exit(code)
+//	}
+//
+// Inside, everybody is root of a Debian whose services have not been started.
+// NewOutside makes the rest of the internet: a second network behind a router,
+// with addresses to listen on and to come from. NewSyslog is what daemons log
+// to.
+//
+// # How
+//
+// The kernel starts a shell in namespaces of its own (mount, PID, network,
+// UTS, IPC). It lays an overlay over the root folder, whose upper side is in
+// memory, mounts /proc, an empty /tmp and /run and a small /dev, and runs the
+// program in a chroot there. The shell is process 1: it reaps what daemons
+// leave, and with its end the kernel kills all processes, and the mounts and
+// the network are gone. It ends when the program ends, and the kernel kills it
+// when the program that called Run dies, however that happens. So there is nothing to clean up.
+//
+// # Go programs in another Debian
+//
+// A test binary is linked to the C library when it uses cgo, with -race for
+// example. It runs with the C library of the root folder then: one at least
+// as new as this machine's will do. A program for both is built with
+// CGO_ENABLED=0.
+//
+// # Limits
+//
+// Linux, root, mount(8), and overlayfs in the kernel. It fails with the step
+// that failed; it never goes on without. What is written is kept in memory,
+// and ends with the machine. The root folder must not be written to meanwhile by others where
+// the machine looks: the files of a running server do not belong into two
+// machines.
+//
+// # Security
+//
+// The program is root inside and out: the machine keeps tests apart, it is no
+// prison.
+package machine

@@ -1,0 +1,147 @@
+//go:build integration
+
+// Package stack runs the configuration that this project ships, end to end:
+// the files of postfix/, dovecot/ and opendkim/ at their real places, and
+// MariaDB, postern, Postfix, Dovecot, OpenDKIM and Redis at their real ports.
+//
+//	go test -tags integration ./internal/stack        on this Debian
+//	make e2e-trixie                                   the same inside Debian 13
+//
+// # The machine
+//
+// TestMain builds postern, makes a machine (package machine) and runs the test
+// binary again inside; POSTERN_DEBIAN=trixie takes Debian 13 as its files. All
+// that follows happens inside, as root, and ends with the machine. The
+// repository can be read inside at its own path. Without root, or without
+// Debian's mirror where Debian 13 was never made, the run fails and says so.
+//
+// # The host
+//
+// start(t, options{}) brings up the host, mx.example.org at 192.0.2.1, and returns
+// the stack. There is one at a time: a test with the same options takes the
+// running one, other options end it and start another, which takes seconds. So
+// tests with the same options stand together, none is parallel, and each has
+// addresses of its own. A test that stops a daemon starts it again.
+//
+// Package site fills the shipped files, with the very values that stand in
+// them; only the password of the database is another. What an administrator
+// has to do beside (users of the database, certificate, SRS secret, folders,
+// DKIM keys) is done in install_test.go, in the order of the manual.
+// testdata/rows.sql has the rows of the database: domains, aliases, logins.
+//
+// # The world
+//
+// A second network namespace is the outside: each address of 198.51.100.0/24 and
+// 203.0.113.0/24 is a client or server there. The DNS of testdata/internet.zone,
+// with the DKIM records that were published, answers at 127.0.0.1:53, and
+// Postfix finds its way by MX records. The servers outside take everything and
+// keep it (world.mail), or answer what a test wants (world.answer):
+//
+//	dest.test, outside.test …    203.0.113.10    an ordinary server
+//	old.test                     203.0.113.11    without 8BITMIME and PIPELINING
+//	dead.test                    203.0.113.99    nobody listens
+//
+// # Talking
+//
+// s.outside(t, "198.51.100.7") is an SMTP session by hand from outside, s.submit
+// a swaks(1) run on port 587, s.login a session by hand there. Everything that
+// programs log arrives in s.log; a test that fails prints what was logged
+// during it.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"postern/internal/scratch/machine"
+	"postern/internal/scratch/trixie"
+)
+
+// program is where postern stands inside, as `make install` puts it.
+const program = "/usr/local/bin/postern"
+
+// debianVariable chooses the Debian of the machine: "trixie" is 13, nothing is this one.
+const debianVariable = "POSTERN_DEBIAN"
+
+func TestMain(m *testing.M) {
+	if machine.Inside() {
+		os.Exit(m.Run())
+	}
+	code, err := runInside()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "stack:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// runInside builds the program and runs this test binary in a machine.
+func runInside() (int, error) {
+	ctx := context.Background()
+	root, err := debian(ctx)
+	if err != nil {
+		return 0, err
+	}
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "postern-stack-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "postern")
+	build := exec.Command("go", "build", "-o", binary, "postern/cmd/postern")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("build: %w: %s", err, out)
+	}
+	return machine.Run(ctx, machine.Options{
+		Root:     root,
+		Hostname: "mx.example.org",
+		Binds:    []machine.Bind{{From: repository, ReadOnly: true}, {From: binary, To: program, ReadOnly: true}},
+	}, testFlags(os.Args[1:])...)
+}
+
+// debian is the root folder that was asked for.
+func debian(ctx context.Context) (string, error) {
+	switch name := os.Getenv(debianVariable); name {
+	case "":
+		return "", nil
+	case "trixie":
+		return trixie.Root(ctx, os.Stderr)
+	default:
+		return "", fmt.Errorf("%s=%s: must be trixie, or unset for this Debian", debianVariable, name)
+	}
+}
+
+// testFlags leaves out the flag whose file is outside: the log by which `go
+// test` decides on cached results, which it writes itself if we do not.
+func testFlags(args []string) []string {
+	var kept []string
+	for _, arg := range args {
+		if !strings.HasPrefix(arg, "-test.testlogfile=") {
+			kept = append(kept, arg)
+		}
+	}
+	return kept
+}
+
+// repository is the root of the source, read-only.
+func repository() (string, error) {
+	dir, err := filepath.Abs("../..")
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err != nil {
+		return "", errors.New("the repository is not where the tests stand")
+	}
+	return dir, nil
+}
