@@ -4,6 +4,7 @@
 #   make demo      a forwarding stack from nothing, until Ctrl-C (DEMO_ARGS=--once: one mail, then exit)
 #   make unit      the tests that need no installed server
 #   make test      all tests; installs the Debian packages they need (root)
+#   make e2e-trixie  the shipped configuration with all daemons, inside Debian 13 (root)
 #   make bench     the benchmarks, as ratios against the stock stack (root)
 #   make check     gofmt, go vet, staticcheck, go.mod
 #   make configure CONFIGURE_ARGS='--hostname … --srs-domain … --operator … --database-password-file F --out DIR'
@@ -25,9 +26,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # that offers AUTH (Postfix only recommends it). The servers are started in
 # scratch folders; the machine's own services stay as they are.
 TEST_PACKAGES := gcc libc6-dev mariadb-server mariadb-client postfix postfix-mysql systemd libsasl2-modules debootstrap \
-                 redis-server postsrsd curl dovecot-core dovecot-mysql opendkim opendkim-tools swaks iproute2
+                 redis-server postsrsd curl dovecot-core dovecot-mysql opendkim opendkim-tools swaks libnet-ssleay-perl iproute2
 
-.PHONY: build demo unit test race fuzz integration bench check install deb clean
+.PHONY: build demo unit test race fuzz integration e2e-trixie bench check install deb clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/postern ./cmd/postern
@@ -38,7 +39,7 @@ demo: build
 unit:
 	$(GO) test ./...
 
-test: packages race fuzz integration
+test: packages race fuzz integration e2e-trixie
 
 .PHONY: packages
 packages:
@@ -52,6 +53,10 @@ fuzz:
 
 integration:
 	CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -p $(PARALLEL) -timeout 20m ./...
+
+# The first run makes the Debian 13 with debootstrap, from Debian's mirror.
+e2e-trixie:
+	POSTERN_DEBIAN=trixie CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -timeout 20m ./internal/stack
 
 bench: packages
 	$(GO) run ./internal/bench $(BENCH_ARGS)
