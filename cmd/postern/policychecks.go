@@ -222,6 +222,8 @@ func (a *assembly) walker() *builtin.Walker {
 	name := cmp.Or(a.config.Policyd.Aliases, builtin.Virtual)
 	aliases, domains := a.set[name], a.set[builtin.VirtualDomains]
 	switch {
+	case aliases != nil && name != builtin.Virtual && !a.hasDatabase():
+		return &builtin.Walker{Step: aliases, Hosted: nothingHosted}
 	case aliases == nil || domains == nil || !alone && a.tables == nil:
 		return nil
 	case !alone && name == builtin.Virtual:
@@ -229,6 +231,10 @@ func (a *assembly) walker() *builtin.Walker {
 	}
 	return &builtin.Walker{Step: aliases, Hosted: hostedBy(domains)}
 }
+
+// nothingHosted is for sites without the built-in maps: an address may stay at
+// any domain, since nobody says which ones have no mailboxes.
+func nothingHosted(context.Context, string) (bool, error) { return false, nil }
 
 // hostName tells the messages of this host from those of others: instance is
 // unique on one host only.

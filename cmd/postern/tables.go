@@ -41,7 +41,7 @@ func (r role) tableNames() []string {
 
 // openTables takes the tables over from before, or makes new ones.
 func (a *assembly) openTables(before *assembly) error {
-	if a.config.Database.Name == "" && a.config.Database.Driver != "sqlite" {
+	if !a.hasDatabase() {
 		return nil
 	}
 	if before != nil && before.tables != nil && sameTables(&before.tables.config, a.config) {
@@ -60,6 +60,11 @@ func (a *assembly) openTables(before *assembly) error {
 	a.stores = append(a.stores, s)
 	a.tables, err = newLoadedTables(a.config, s, a.works)
 	return err
+}
+
+// hasDatabase reports whether there is one for the built-in maps.
+func (a *assembly) hasDatabase() bool {
+	return a.config.Database.Name != "" || a.config.Database.Driver == "sqlite"
 }
 
 // sameTables reports whether what concerns the tables did not change.

@@ -68,11 +68,12 @@ func (w *Walker) Known(ctx context.Context, address string) (hosted, known bool,
 func (w *Walker) follow(ctx context.Context, address string, path []string, walk *Walk) error {
 	folded := lookup.Fold(address)
 	if i := slices.Index(path, folded); i >= 0 {
-		// An address that expands to itself is final to Postfix, and a
-		// dead end at a domain without mailboxes.
-		if i != len(path)-1 {
-			walk.noteLoop(append(slices.Clone(path[i:]), folded))
+		// An address that expands to itself is final to Postfix: a mailbox,
+		// or a dead end at a domain without mailboxes.
+		if i == len(path)-1 {
+			return w.end(ctx, address, folded, walk)
 		}
+		walk.noteLoop(append(slices.Clone(path[i:]), folded))
 		return nil
 	}
 	if walk.done[folded] {

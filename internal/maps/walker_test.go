@@ -48,3 +48,31 @@ func TestExpand(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestExpandMailboxes: where mailboxes are kept beside aliases, their table
+// answers an address with itself so that a catch-all does not take it.
+func TestExpandMailboxes(t *testing.T) {
+	table := map[string]string{
+		"john@box.test": "john@box.test", "jack@box.test": "john@box.test", "@box.test": "john@box.test",
+		"keep@box.test": "keep@box.test, copy@dest.test", "dead@fwd.test": "dead@fwd.test", "ring1@box.test": "ring2@box.test", "ring2@box.test": "ring1@box.test",
+	}
+	w := &Walker{
+		Step: lookup.Func(func(_ context.Context, key string) (string, bool, error) {
+			value, found := table[key]
+			return value, found, nil
+		}),
+		Hosted: func(_ context.Context, domain string) (bool, error) { return domain == "fwd.test", nil },
+	}
+	for address, want := range map[string][]string{
+		"john@box.test":  {"john@box.test"},
+		"jack@box.test":  {"john@box.test"},
+		"@box.test":      {"john@box.test"},
+		"keep@box.test":  {"keep@box.test", "copy@dest.test"},
+		"dead@fwd.test":  nil,
+		"ring1@box.test": nil,
+	} {
+		if walk, err := w.Expand(t.Context(), address); err != nil || !slices.Equal(walk.Final, want) {
+			t.Errorf("%s leads to %q, %v, want %q", address, walk.Final, err, want)
+		}
+	}
+}
