@@ -101,3 +101,22 @@ func (c *Config) Value(name string) string {
 func (c *Config) Default(name string) (string, bool) {
 	return c.defaults.Get(name)
 }
+
+// ReadParameters reads a file of "name = value" lines, such as that of a
+// mysql_table(5), in the syntax of main.cf. $names are no more than text
+// there.
+func ReadParameters(path string) ([]Entry, error) {
+	lines, _, err := readLogical(path)
+	if err != nil {
+		return nil, err
+	}
+	var entries []Entry
+	for _, line := range lines {
+		name, value, err := splitNameValue(line)
+		if err != nil {
+			return nil, &Fault{line.at(0), err.Error()}
+		}
+		entries = append(entries, Entry{Name: name, Raw: value.text, Place: line.at(0), text: value})
+	}
+	return entries, nil
+}

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os/exec"
 	"strings"
@@ -101,7 +102,7 @@ func Load(ctx context.Context, dir string, p Program) (*Config, error) {
 		return nil, err
 	}
 	defaults, err := p.Defaults(ctx, dir)
-	if errors.Is(err, exec.ErrNotFound) {
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package postconf
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -72,6 +73,14 @@ func (c *Config) usedNames() map[string]bool {
 	}
 	c.legacyNames(used)
 	return used
+}
+
+// Names are the parameters that a text refers to, as $name and in the other
+// forms.
+func Names(text string) []string {
+	used := map[string]bool{}
+	referred(text, used)
+	return slices.Sorted(maps.Keys(used))
 }
 
 // referred collects the $names of a text.

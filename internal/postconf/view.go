@@ -83,17 +83,24 @@ func (v View) List(name string) []Word {
 	return v.Get(name).Words()
 }
 
+// Entry is what -o of master.cf, else main.cf, says of name.
+func (v View) Entry(name string) (Entry, bool) {
+	if v.service != nil {
+		if entry, exists := v.service.Override(name); exists {
+			return entry, true
+		}
+	}
+	return v.config.Entry(name)
+}
+
 // raw is what is written for name.
 func (v View) raw(name string) (traced, Place, bool) {
 	if v.service != nil {
 		if value, fixed := v.service.fixed(name); fixed {
 			return traced{text: value}, Place{}, true
 		}
-		if entry, exists := v.service.Override(name); exists {
-			return entry.text, entry.Place, true
-		}
 	}
-	entry, exists := v.config.entries[name]
+	entry, exists := v.Entry(name)
 	return entry.text, entry.Place, exists
 }
 
