@@ -12,6 +12,7 @@ import (
 	"postern/internal/config"
 	"postern/internal/serve"
 	"postern/policyd"
+	"postern/policyd/fromguard"
 	"postern/policyd/greylist"
 	"postern/policyd/spf"
 	"postern/policyd/srsguard"
@@ -34,6 +35,7 @@ func (o *opener) addPolicyd(c *config.Config) {
 	for _, l := range c.Policyd.Listen {
 		o.add("policyd "+l.At, l, o.policyServer(c.Policyd, l))
 	}
+	o.addFromGuard(c.Policyd.FromGuard)
 }
 
 // policyServer answers policy requests on one listener.
@@ -91,7 +93,8 @@ func succeeded(at net.Addr) bool {
 type policyService struct {
 	policy  *policyd.Policy
 	state   *policyState
-	listens string // the listener that a request of the command line is taken to come by
+	guard   *fromguard.Guard // nil without a from_guard block
+	listens string           // the listener that a request of the command line is taken to come by
 
 	srs      *srsguard.Check // nil, as the others, where no chain has it
 	spf      *spf.Check
@@ -128,6 +131,9 @@ func (a *assembly) openPolicy(before *assembly) error {
 	}
 	s.policy.Default = chain(defaultChain(p))
 	a.warnLimits()
+	if s.guard, err = a.openFromGuard(); err != nil {
+		return badConfig(err)
+	}
 	return nil
 }
 

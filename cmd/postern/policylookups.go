@@ -12,6 +12,9 @@ func (a *assembly) policyMaps() []string {
 	for _, limit := range p.RateLimits {
 		names = append(names, limit.Limits)
 	}
+	if p.FromGuard != nil {
+		names = append(names, guardSenders(p.FromGuard))
+	}
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
 }

@@ -7,6 +7,7 @@ import (
 	"postern/policyd"
 	"postern/policyd/bans"
 	"postern/policyd/counter"
+	"postern/policyd/fromguard"
 	"postern/policyd/greylist"
 	"postern/policyd/limit"
 	"postern/policyd/spf"
@@ -20,6 +21,7 @@ type policyMetrics struct {
 	limits   *limit.Metrics
 	greylist *greylist.Metrics
 	spf      *spf.Metrics
+	guard    *fromguard.Metrics
 	shared   *counter.SharedMetrics // nil until Redis is used
 }
 
@@ -31,6 +33,7 @@ func newPolicyMetrics(reg prometheus.Registerer) policyMetrics {
 		limits:   limit.NewMetrics(reg),
 		greylist: greylist.NewMetrics(reg),
 		spf:      spf.NewMetrics(reg),
+		guard:    fromguard.NewMetrics(reg),
 	}
 }
 

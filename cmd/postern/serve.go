@@ -35,7 +35,7 @@ func (r role) listeners() string {
 	case "srsd":
 		return "an srsd block with forward and reverse, socketmap or milter"
 	case "policyd":
-		return "policyd.listen"
+		return "policyd.listen or policyd.from_guard"
 	}
 	return "socketmap.listen, tcptable, srsd or policyd.listen"
 }

@@ -23,6 +23,7 @@ type Policyd struct {
 	Bans       Bans                `yaml:"bans"`
 	Greylist   Greylist            `yaml:"greylist"`
 	SPF        SPF                 `yaml:"spf"`
+	FromGuard  *FromGuard          `yaml:"from_guard"`
 
 	State             string   `yaml:"state"`               // memory or a location of internal/redisserver
 	StatePasswordFile string   `yaml:"state_password_file"` // of the Redis server

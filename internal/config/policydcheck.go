@@ -49,6 +49,9 @@ func (v *validator) policyd(c *Config) {
 	v.bans(p)
 	v.greylist(c)
 	v.spf(p)
+	if p.FromGuard != nil {
+		v.fromGuard(c)
+	}
 	if p.Resolver != "" {
 		if _, _, err := net.SplitHostPort(p.Resolver); err != nil {
 			v.fail("$.policyd.resolver", "%q is no DNS server: write HOST:PORT, as in 127.0.0.1:53", p.Resolver)

@@ -1,0 +1,106 @@
+package fromguard
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+
+	gomilter "github.com/emersion/go-milter"
+
+	"postern/internal/milter"
+)
+
+// answer weighs the findings by the modes of their headers: what is wrong comes
+// before what cannot be told, so that a client is not sent away to come again
+// with the same mail.
+func (h *Handler) answer(log *slog.Logger, m *message, findings []finding) gomilter.Response {
+	id := h.newID()
+	log = log.With("id", id, "login", milter.Clipped(m.login))
+	var refused, unknown *finding
+	acts := map[Header]Action{}
+	for i := range findings {
+		f := &findings[i]
+		act := m.guard.act(*f)
+		acts[f.header] = worse(acts[f.header], act)
+		switch {
+		case act == Refused && refused == nil:
+			refused = f
+		case act == Deferred && unknown == nil:
+			unknown = f
+		case act == Shadowed:
+			log.Info("message would be refused: shadow mode", f.attributes()...)
+		case act == Failed:
+			log.Warn("message is not judged: shadow mode", f.attributes()...)
+		}
+	}
+	h.countAll(m, acts)
+	switch {
+	case refused != nil:
+		log.Info("message refused", refused.attributes()...)
+		return h.refuse(log, fmt.Sprintf("550 5.7.1 Header %s: %v (id %s)", milter.Clipped(refused.name), refused.reason, id))
+	case unknown != nil:
+		log.Warn("message deferred", unknown.attributes()...)
+		return h.refuse(log, fmt.Sprintf("451 4.7.1 Header %s: nobody can tell now whether this login may use it, try again later (id %s)", milter.Clipped(unknown.name), id))
+	}
+	log.Debug("message passed")
+	return gomilter.RespAccept
+}
+
+// refuse sends a reply.
+func (h *Handler) refuse(log *slog.Logger, text string) gomilter.Response {
+	reply, err := milter.Reply(text)
+	if err != nil {
+		log.Error("reply is not one of SMTP, another is sent", "error", err)
+	}
+	return milter.Refusal(reply)
+}
+
+// act is what a finding leads to.
+func (g *Guard) act(f finding) Action {
+	shadow := g.modes[f.header] == Shadow
+	switch {
+	case f.err != nil && shadow:
+		return Failed
+	case f.err != nil:
+		return Deferred
+	case shadow:
+		return Shadowed
+	}
+	return Refused
+}
+
+// worse is the action that says more of a header with several findings.
+func worse(a, b Action) Action {
+	order := []Action{"", Passed, Failed, Shadowed, Deferred, Refused}
+	if slices.Index(order, a) > slices.Index(order, b) {
+		return a
+	}
+	return b
+}
+
+// countAll counts one action for each header that the message has.
+func (h *Handler) countAll(m *message, acts map[Header]Action) {
+	total := Passed
+	for _, f := range m.headers.fields {
+		if acts[f.header] == "" && m.guard.modes[f.header] != Off {
+			acts[f.header] = Passed
+		}
+	}
+	for header, act := range acts {
+		h.Metrics.count(header, act)
+		total = worse(total, act)
+	}
+	h.Metrics.count(whole, total)
+}
+
+// attributes are those of the log line.
+func (f *finding) attributes() []any {
+	all := []any{"header", milter.Clipped(f.name), "kind", string(f.header)}
+	if f.domain != "" {
+		all = append(all, "domain", milter.Clipped(f.domain))
+	}
+	if f.err != nil {
+		return append(all, "error", f.err)
+	}
+	return append(all, "reason", f.reason)
+}

@@ -1,0 +1,133 @@
+package fromguard
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+
+	gomilter "github.com/emersion/go-milter"
+
+	"postern/internal/milter"
+)
+
+// session is one connection's conversation.
+type session struct {
+	gomilter.NoOpMilter
+	handler *Handler
+	conn    *milter.Conn
+
+	message *message // nil between messages, and while one goes by unjudged
+}
+
+// message is what is known of a message under way.
+type message struct {
+	guard    *Guard
+	login    string
+	envelope string // the sender, in Postfix's internal form; "" also where it is not understood
+	headers  headers
+}
+
+// Take is shown MAIL, and keeps what it needs of the headers.
+func (s *session) Take(code gomilter.Code, argument []byte, whole bool) ([]byte, gomilter.ActionCode) {
+	switch {
+	case !whole:
+		s.OutOfOrder("MAIL or a header that is too long")
+		return nil, gomilter.ActTempFail
+	case code != gomilter.CodeHeader:
+		return argument, 0
+	case s.message == nil:
+		s.OutOfOrder("HEADER")
+		return nil, gomilter.ActTempFail
+	}
+	name, value, _ := bytes.Cut(argument, []byte{0})
+	s.message.headers.add(string(name), string(bytes.TrimSuffix(value, []byte{0})))
+	return nil, gomilter.ActContinue
+}
+
+// MailFrom begins a message. Its macros are the only ones with the login.
+func (s *session) MailFrom(from string, m *gomilter.Modifier) (gomilter.Response, error) {
+	return s.step("MAIL", m, func(_ context.Context, log *slog.Logger) gomilter.Response {
+		if s.message != nil {
+			s.OutOfOrder("MAIL")
+			return gomilter.RespTempFail
+		}
+		guard := s.handler.Guard()
+		switch {
+		case guard == nil:
+			log.Warn("message deferred", "error", "the from_guard block was taken out of the configuration")
+			s.handler.Metrics.count(whole, Deferred)
+			return gomilter.RespTempFail
+		case guard.off:
+			return gomilter.RespAccept
+		}
+		login := macro(m, "auth_authen")
+		if login == "" {
+			return s.noLogin(log, guard)
+		}
+		envelope, _ := milter.Internal(from)
+		s.message = &message{guard: guard, login: login, envelope: envelope}
+		s.conn.Busy(true)
+		return gomilter.RespContinue
+	})
+}
+
+// noLogin is for a listener of Postfix that lets in others than logins, or does
+// not tell of them.
+func (s *session) noLogin(log *slog.Logger, g *Guard) gomilter.Response {
+	const hint = "let the guard stand in smtpd_milters of the submission service alone, with smtpd_sasl_auth_enable, and {auth_authen} in milter_mail_macros"
+	s.handler.Metrics.count(whole, NoLogin)
+	if !g.enforced() {
+		log.Error("message without a login goes on: the guard is in shadow mode", "right", hint)
+		return gomilter.RespAccept
+	}
+	log.Error("message deferred: Postfix tells of no login", "right", hint)
+	return milter.Refusal("451 4.7.1 Log in first; if you have, the server's From guard is not set up well")
+}
+
+// Body is the end of the message: it is judged.
+func (s *session) Body(m *gomilter.Modifier) (gomilter.Response, error) {
+	return s.step("end of message", m, func(ctx context.Context, log *slog.Logger) gomilter.Response {
+		judged := s.message
+		if judged == nil {
+			s.OutOfOrder("end of message")
+			return gomilter.RespTempFail
+		}
+		s.reset()
+		findings := judged.guard.judge(ctx, judged.login, judged.envelope, &judged.headers)
+		return s.handler.answer(log, judged, findings)
+	})
+}
+
+// Abort forgets the message.
+func (s *session) Abort(*gomilter.Modifier) error {
+	s.reset()
+	return nil
+}
+
+// OutOfOrder forgets the message.
+func (s *session) OutOfOrder(command string) {
+	s.conn.Log.Warn("milter protocol: command out of order", "command", command)
+	s.handler.Metrics.breach()
+	s.reset()
+}
+
+// reset is the state between messages.
+func (s *session) reset() {
+	s.message = nil
+	s.conn.Busy(false)
+}
+
+func (s *session) step(command string, m *gomilter.Modifier, run func(context.Context, *slog.Logger) gomilter.Response) (gomilter.Response, error) {
+	return s.conn.Step(command, m, func() {
+		s.handler.Metrics.count(whole, Deferred)
+		s.reset()
+	}, run)
+}
+
+// macro is the value of a macro with a long name.
+func macro(m *gomilter.Modifier, name string) string {
+	if value := m.Macros["{"+name+"}"]; value != "" {
+		return value
+	}
+	return m.Macros[name]
+}
