@@ -43,8 +43,8 @@ func (s *stack) outside(t *testing.T, from string) *session {
 	return c
 }
 
-// submission opens a session on port 587, with TLS and without a login.
-func (s *stack) submission(t *testing.T) *session {
+// plainSubmission opens a session on port 587 and says nothing.
+func (s *stack) plainSubmission(t *testing.T) *session {
 	t.Helper()
 	conn, err := net.Dial("tcp", "127.0.0.1:587")
 	if err != nil {
@@ -52,9 +52,16 @@ func (s *stack) submission(t *testing.T) *session {
 	}
 	c := newSession(t, conn)
 	c.expect("", 220)
+	return c
+}
+
+// submission opens a session on port 587, with TLS and without a login.
+func (s *stack) submission(t *testing.T) *session {
+	t.Helper()
+	c := s.plainSubmission(t)
 	c.expect("EHLO mua.test", 250)
 	c.expect("STARTTLS", 220)
-	c.conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	c.conn = tls.Client(c.conn, &tls.Config{InsecureSkipVerify: true})
 	c.text = textproto.NewConn(c.conn)
 	c.expect("EHLO mua.test", 250)
 	return c

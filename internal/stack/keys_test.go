@@ -12,6 +12,9 @@ import (
 // makeKeys makes the DKIM keys of the hosted domains and publishes their records.
 func (s *stack) makeKeys() error {
 	var keys, signing strings.Builder
+	if err := folder("/etc/opendkim/keys", "root", "opendkim", 0o750); err != nil {
+		return err
+	}
 	for _, domain := range []string{"fwd.test", "b.test"} {
 		dir := filepath.Join("/etc/opendkim/keys", domain)
 		if err := folder(dir, "opendkim", "opendkim", 0o700); err != nil {

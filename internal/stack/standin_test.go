@@ -13,6 +13,9 @@ func standIn(files []site.File) []site.File {
 	for i, f := range files {
 		f.Text = strings.ReplaceAll(f.Text, "unix:postern/from-guard,", "")
 		f.Text = strings.ReplaceAll(f.Text, "  from_guard: unix:/var/spool/postfix/postern/from-guard\n", "")
+		if f.Path == "etc/dovecot/dovecot.conf" {
+			f.Text += "\nservice anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}\n"
+		}
 		files[i] = f
 	}
 	for _, f := range files {
