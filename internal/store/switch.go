@@ -17,7 +17,7 @@ type SwitchRow struct {
 	ID       uint64 `json:"id"`                 // of the row
 	Key      string `json:"key"`                // address, handle, username or login, as it stands there
 	Value    string `json:"value,omitempty"`    // goto, address, nothing, or sender
-	Modified string `json:"modified,omitempty"` // alias: when it was changed last, as the database counts
+	Modified string `json:"modified,omitempty"` // alias: when it was changed last, as the database counts; "": not known
 	Active   bool   `json:"active"`
 }
 
@@ -30,6 +30,9 @@ type KeptRow struct {
 	SwitchRow
 	Why string `json:"why"`
 }
+
+// KeptActive is the Why of a row that is on already.
+const KeptActive = "it is active already"
 
 // switchLock names the turn of those who switch rows (GET_LOCK).
 const switchLock = "postern.switch"
@@ -126,8 +129,8 @@ func changedSince(left SwitchRow, found []SwitchRow) string {
 	case is.Value != left.Value:
 		return fmt.Sprintf("it leads to %.200q now, and led to %.200q", is.Value, left.Value)
 	case is.Active:
-		return "it is active already"
-	case is.Modified != left.Modified:
+		return KeptActive
+	case left.Modified != "" && is.Modified != left.Modified:
 		return "it was changed since"
 	}
 	return ""

@@ -1,0 +1,355 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"postern/internal/store"
+)
+
+// databaseTime bounds one step in the database.
+const databaseTime = 30 * time.Second
+
+// Desk is where incidents are worked on.
+type Desk struct {
+	Store     *store.Store
+	Queue     *Queue
+	Dir       string // of states and reports
+	Host      string
+	Delimiter string // recipient_delimiter
+	SystemLog string // read where Postfix has no maillog_file
+	Stdin     io.Reader
+	Now       func() time.Time
+
+	// Tell has running daemons read changed rows, and bans, anew; nil: they
+	// find out by themselves.
+	Tell func(ctx context.Context, rows []store.SwitchRow, bans ...store.BanTarget)
+	// Settle waits until mail that was being accepted is in the queue; nil: no
+	// second search.
+	Settle func(ctx context.Context)
+}
+
+// Stop begins an incident. The report is nil if nothing was begun; with it,
+// the error tells what is left to do.
+func (d *Desk) Stop(ctx context.Context, q Request) (*Report, error) {
+	kind, down, err := d.what(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{State: State{Host: d.Host, Kind: kind, Name: q.Name, Reason: q.Reason, Report: q.Report, Begun: d.Now().UTC()}, DryRun: q.DryRun}
+	report.Rows, report.Held, report.Reached, report.Logs = []store.SwitchRow{}, []Message{}, []Reached{}, []string{}
+	if q.DryRun {
+		return report, d.imagine(ctx, report, q.Logs, down)
+	}
+	return report, d.work(ctx, report, q.Logs)
+}
+
+// Continue goes on with an incident: what is not stopped yet, mail that came
+// since, and the report anew.
+func (d *Desk) Continue(ctx context.Context, id string, logs []string) (*Report, error) {
+	s, err := d.load(id)
+	if err != nil {
+		return nil, err
+	}
+	if s.Undone != nil {
+		return nil, fmt.Errorf("%s: %w at %s: begin a new one", id, ErrDone, minute(*s.Undone))
+	}
+	report := &Report{State: *s}
+	if report.Kind == Unknown {
+		kind, down, err := d.what(ctx, Request{Name: s.Name})
+		if err = errors.Join(err, down); err != nil {
+			return nil, err
+		}
+		report.Kind = kind
+	}
+	return report, d.work(ctx, report, logs)
+}
+
+// work stops, holds, and tells who was reached. After an error of one of them
+// the others are done.
+func (d *Desk) work(ctx context.Context, report *Report, logs []string) error {
+	unlock, err := d.lock(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.begin(report); err != nil {
+		unlock()
+		report.ID = ""
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
+	stopped := d.stop(ctx, report)
+	held := d.holdAll(ctx, report)
+	unlock()
+	if stopped != nil {
+		stopped = fmt.Errorf("%w: %w", ErrNotStopped, stopped)
+	}
+	return errors.Join(stopped, held, d.readLogs(ctx, report, logs), d.writeReport(report))
+}
+
+// begin writes both files, so that a full disk shows before anything is
+// changed.
+func (d *Desk) begin(report *Report) (err error) {
+	if report.ID == "" {
+		if report.ID, err = d.newID(); err != nil {
+			return err
+		}
+	}
+	if report.Report == "" {
+		report.Report = filepath.Join(d.Dir, report.ID+".md")
+	}
+	return errors.Join(d.save(&report.State), d.writeReport(report))
+}
+
+// stop has the database turn it off, on every host.
+func (d *Desk) stop(ctx context.Context, report *Report) error {
+	if report.Kind == Unknown {
+		return errors.New("what it is cannot be told")
+	}
+	ctx, cancel := context.WithTimeout(ctx, databaseTime)
+	defer cancel()
+	var err error
+	if report.Kind == Destination {
+		err = d.ban(ctx, report)
+	} else {
+		err = d.switchOff(ctx, report)
+	}
+	if err != nil {
+		return err
+	}
+	if report.Stopped == nil {
+		now := d.Now().UTC()
+		report.Stopped = &now
+	}
+	return d.save(&report.State)
+}
+
+// switchOff makes the rows inactive. They are written down before, so that a
+// command that dies in between can be undone.
+func (d *Desk) switchOff(ctx context.Context, report *Report) error {
+	before := report.Rows
+	keys := keysOf(report.Kind, report.Name)
+	active, err := d.active(ctx, keys)
+	if err != nil {
+		return err
+	}
+	report.Rows = merged(before, active)
+	if err := d.save(&report.State); err != nil {
+		report.Rows = before
+		return err
+	}
+	off, err := d.Store.SwitchOff(ctx, keys...)
+	if err != nil {
+		return err // the plan stays: whether a lost commit was done is not known
+	}
+	report.Rows = merged(before, off)
+	if len(off) == 0 {
+		report.note("%s %.200q is inactive already: no row was changed", report.Kind, report.Name)
+		return nil
+	}
+	if d.Tell != nil {
+		d.Tell(ctx, off)
+	}
+	return nil
+}
+
+// active are the rows of keys that are on, as SwitchOff will leave them.
+func (d *Desk) active(ctx context.Context, keys []store.SwitchKey) ([]store.SwitchRow, error) {
+	var all []store.SwitchRow
+	for _, key := range keys {
+		rows, err := d.Store.SwitchRows(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if row.Active {
+				row.Active, row.Modified = false, ""
+				all = append(all, row)
+			}
+		}
+	}
+	return all, nil
+}
+
+// merged is rows with others, each row once.
+func merged(rows, others []store.SwitchRow) []store.SwitchRow {
+	kept := slices.DeleteFunc(slices.Clone(rows), func(row store.SwitchRow) bool {
+		return slices.ContainsFunc(others, func(o store.SwitchRow) bool { return o.Table == row.Table && o.ID == row.ID })
+	})
+	return append(kept, others...)
+}
+
+// ban bans a destination. Its reason is in the reply that strangers get.
+func (d *Desk) ban(ctx context.Context, report *Report) error {
+	if report.Ban != nil {
+		return nil // this incident's own
+	}
+	target := store.BanTarget{Kind: "email", Value: report.Name}.Canonical()
+	ban, _, err := d.Store.Bans(d.Now).Add(ctx, store.Ban{BanTarget: target, Reason: banReason(report.ID)}, false)
+	if errors.Is(err, store.ErrBanned) {
+		report.note("destination %.200q is banned already (#%d): no row was changed", report.Name, ban.ID)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	report.Ban = &Ban{ID: ban.ID, Target: ban.Value}
+	if d.Tell != nil {
+		d.Tell(ctx, nil, target)
+	}
+	return nil
+}
+
+func banReason(id string) string { return "incident " + id }
+
+// holdAll holds the mail that is queued, and once more what came meanwhile.
+func (d *Desk) holdAll(ctx context.Context, report *Report) error {
+	if err := d.holdOnce(ctx, report); err != nil {
+		return err
+	}
+	if d.Settle == nil {
+		return nil
+	}
+	d.Settle(ctx)
+	return d.holdOnce(ctx, report)
+}
+
+// holdOnce holds what belongs to the incident and is not on hold. Mail that
+// somebody else held stays his.
+func (d *Desk) holdOnce(ctx context.Context, report *Report) error {
+	found, err := d.Queue.find(ctx, newMatch(report.Kind, report.Name, d.Delimiter))
+	if err != nil {
+		return err
+	}
+	free := slices.DeleteFunc(found, func(m Message) bool { return m.Queue == "hold" })
+	if len(free) == 0 {
+		return nil
+	}
+	report.Held = append(report.Held, free...)
+	if err := d.save(&report.State); err != nil {
+		report.Held = report.Held[:len(report.Held)-len(free)]
+		return err
+	}
+	if err := d.Queue.hold(ctx, free); err != nil {
+		return err
+	}
+	if err := d.check(ctx, report); err != nil {
+		return err
+	}
+	return d.save(&report.State)
+}
+
+// check looks which messages really are on hold now.
+func (d *Desk) check(ctx context.Context, report *Report) error {
+	held, err := d.onHold(ctx)
+	if err != nil {
+		return err
+	}
+	for i, m := range report.Held {
+		report.Held[i].Loose = !slices.ContainsFunc(held[m.ID], m.same)
+	}
+	return nil
+}
+
+// onHold is the hold queue by ID.
+func (d *Desk) onHold(ctx context.Context) (map[string][]Message, error) {
+	held := map[string][]Message{}
+	err := d.Queue.list(ctx, func(l listed) {
+		if l.Queue == "hold" {
+			held[l.ID] = append(held[l.ID], listed{ID: l.ID, Queue: l.Queue, Arrived: l.Arrived, Sender: l.Sender}.message())
+		}
+	})
+	return held, err
+}
+
+// imagine fills in what Stop would do.
+func (d *Desk) imagine(ctx context.Context, report *Report, logs []string, down error) error {
+	var err error
+	if report.Kind != Unknown && report.Kind != Destination {
+		if report.Rows, err = d.active(ctx, keysOf(report.Kind, report.Name)); err != nil {
+			down = err
+		}
+	}
+	report.Held, err = d.Queue.find(ctx, newMatch(report.Kind, report.Name, d.Delimiter))
+	report.Held = slices.DeleteFunc(report.Held, func(m Message) bool { return m.Queue == "hold" })
+	if down != nil {
+		down = fmt.Errorf("%w: %w", ErrNotStopped, down)
+	}
+	return errors.Join(down, err, d.readLogs(ctx, report, logs))
+}
+
+// keysOf are the rows that a name stands for.
+func keysOf(kind Kind, name string) []store.SwitchKey {
+	switch kind {
+	case Login:
+		return []store.SwitchKey{{Table: "smtp_users", Key: name}, {Table: "smtp_sender_acl", Key: name}}
+	case Alias:
+		return []store.SwitchKey{{Table: "alias", Key: name}}
+	case Handle:
+		return []store.SwitchKey{{Table: "alias_handle", Key: name}}
+	}
+	return nil
+}
+
+// what finds out what a name stands for. While the database does not answer
+// (down), it is what the request says, or unknown.
+func (d *Desk) what(ctx context.Context, q Request) (kind Kind, down, err error) {
+	ctx, cancel := context.WithTimeout(ctx, databaseTime)
+	defer cancel()
+	var kinds []Kind
+	for _, k := range []Kind{Login, Alias, Handle} {
+		if q.As != "" && q.As != k {
+			continue
+		}
+		for _, key := range keysOf(k, q.Name) {
+			rows, err := d.Store.SwitchRows(ctx, key)
+			if err != nil {
+				return d.unasked(q), err, nil
+			}
+			if len(rows) > 0 && !slices.Contains(kinds, k) {
+				kinds = append(kinds, k)
+			}
+		}
+	}
+	if q.As == Destination {
+		kinds = []Kind{Destination} // nobody needs to have heard of it
+	} else if q.As == "" && strings.Contains(q.Name, "@") {
+		leads, err := d.Store.LeadsTo(ctx, q.Name)
+		if err != nil {
+			return d.unasked(q), err, nil
+		}
+		if leads {
+			kinds = append(kinds, Destination)
+		}
+	}
+	switch len(kinds) {
+	case 0:
+		return "", nil, d.nobody(q)
+	case 1:
+		return kinds[0], nil, nil
+	}
+	return "", nil, &AmbiguousError{q.Name, kinds}
+}
+
+// unasked is the kind while nobody can be asked.
+func (d *Desk) unasked(q Request) Kind {
+	if q.As == "" {
+		return Unknown
+	}
+	return q.As
+}
+
+func (d *Desk) nobody(q Request) error {
+	switch {
+	case q.As != "":
+		return fmt.Errorf("%.200q is no %s: nothing was changed", q.Name, q.As)
+	case strings.Contains(q.Name, "@"):
+		return fmt.Errorf("%.200q is %w: nothing was changed: --as destination bans an address that no alias names alone", q.Name, ErrNobody)
+	}
+	return fmt.Errorf("%.200q is %w: nothing was changed", q.Name, ErrNobody)
+}
