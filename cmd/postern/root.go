@@ -53,6 +53,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newServe(), newSocketmap(), newTCPTable(), newSRSD(), newPolicyd(),
 		newQuery(), newPolicyCommand(), newSRSCommand(), newFlush(), newAcceptSnapshot(), newBan(),
+		newDomain(), newAlias(), newHandle(), newSender(), newUser(), newDKIM(),
 		newSchema(), newDemo(), newVersion(),
 	)
 	usageOf(root)
