@@ -153,11 +153,12 @@ func (d dialer) Connect(ctx context.Context) (driver.Conn, error) {
 func (d dialer) Driver() driver.Driver { return d.connector.Driver() }
 
 // isContention reports whether others were in the way, so that trying again
-// may do: a deadlock, a lock that was waited for in vain, and the time limit of
-// the statement, which ends such waits first.
+// may do: a deadlock, a lock that was waited for in vain, the time limit of
+// the statement, which ends such waits first, and a row with the same key that
+// another program added meanwhile (1062): the second time it is seen.
 func isContention(err error) bool {
 	if e := (*mysql.MySQLError)(nil); errors.As(err, &e) {
-		return e.Number == 1213 || e.Number == 1205 || e.Number == 1969 || e.Number == 3024
+		return e.Number == 1213 || e.Number == 1205 || e.Number == 1969 || e.Number == 3024 || e.Number == 1062
 	}
 	e := (*sqlite.Error)(nil)
 	return errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED)
