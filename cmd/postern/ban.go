@@ -22,7 +22,7 @@ import (
 	"postern/internal/store"
 )
 
-// tellTimeout is how long a daemon may take to read a changed ban.
+// tellTimeout is how long a daemon may take to read a changed row.
 const tellTimeout = 5 * time.Second
 
 func newBan() *cobra.Command {
@@ -74,6 +74,12 @@ func withBans(cmd *cobra.Command, path string, work func(context.Context, *banDe
 
 // openAdministration opens the database block for a command.
 func openAdministration(c *config.Config, path string, stderr io.Writer) (*store.Store, error) {
+	return openPatiently(c, path, stderr, 0)
+}
+
+// openPatiently is openAdministration for statements that may take as long as
+// that at least.
+func openPatiently(c *config.Config, path string, stderr io.Writer, statement time.Duration) (*store.Store, error) {
 	if c.Database.Name == "" && c.Database.Driver != "sqlite" {
 		return nil, badConfig(fmt.Errorf("%s: no database is configured: add a database block", path))
 	}
@@ -86,7 +92,7 @@ func openAdministration(c *config.Config, path string, stderr io.Writer) (*store
 	if err != nil {
 		return nil, err
 	}
-	o.MaxConnections = 1
+	o.MaxConnections, o.StatementTimeout = 1, max(o.StatementTimeout, statement)
 	s, err := store.Open(o, nil)
 	if err != nil {
 		return nil, badConfig(err)
@@ -114,22 +120,31 @@ func (d *banDesk) tell(ctx context.Context, targets ...store.BanTarget) {
 	for _, t := range targets {
 		values.Add("key", t.Key())
 	}
-	told := false
-	for _, socket := range controlSockets(d.config.Control) {
+	refresh := time.Duration(d.config.Tables.Refresh)
+	told := announce(ctx, d.config.Control, "/bans", values, func(socket string, err error) {
+		d.note("%s has not read it yet: %v: it does so within %s", socket, err, refresh)
+	})
+	if !told {
+		d.note("no daemon answers in %s: what runs elsewhere sees it within %s", d.config.Control, refresh)
+	}
+}
+
+// announce posts a change to the control socket of every daemon in dir, and reports
+// whether there was any. Those that could not do it are complained of.
+func announce(ctx context.Context, dir, path string, values url.Values, complain func(socket string, err error)) (told bool) {
+	for _, socket := range controlSockets(dir) {
 		ctx, cancel := context.WithTimeout(ctx, tellTimeout)
-		_, err := control(ctx, d.config.Control, socket, http.MethodPost, "/bans", values)
+		_, err := control(ctx, dir, socket, http.MethodPost, path, values)
 		cancel()
 		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist) {
 			continue // what a daemon left behind that is no more
 		}
 		told = true
 		if err != nil {
-			d.note("%s has not read it yet: %v: it does so within %s", socket, err, time.Duration(d.config.Tables.Refresh))
+			complain(socket, err)
 		}
 	}
-	if !told {
-		d.note("no daemon answers in %s: what runs elsewhere sees it within %s", d.config.Control, time.Duration(d.config.Tables.Refresh))
-	}
+	return told
 }
 
 // note tells the user what else there is to know.
