@@ -47,7 +47,8 @@ func checkFile(f *os.File, owner Owner) error {
 	if err != nil {
 		return bare(err)
 	}
-	uid := int(info.Sys().(*syscall.Stat_t).Uid)
+	stat := info.Sys().(*syscall.Stat_t)
+	uid, gid := int(stat.Uid), int(stat.Gid)
 	switch {
 	case !info.Mode().IsRegular():
 		return errors.New("it is no file")
@@ -55,6 +56,8 @@ func checkFile(f *os.File, owner Owner) error {
 		return fmt.Errorf("others can use it (mode %04o), so OpenDKIM does not: chmod 0600", info.Mode().Perm())
 	case owner.UID >= 0 && uid != owner.UID && uid != 0:
 		return fmt.Errorf("it belongs to user %d, so OpenDKIM does not use it: chown it to user %d", uid, owner.UID)
+	case owner.UID > 0 && uid == 0 && (gid != owner.GID || info.Mode()&0o040 == 0):
+		return fmt.Errorf("it belongs to root, and OpenDKIM cannot read it: chown it to user %d", owner.UID)
 	case info.Size() == 0:
 		return errors.New("it is empty")
 	}
