@@ -1,6 +1,7 @@
 package fromguard
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -72,12 +73,9 @@ func New(o Options) *Guard {
 		g.match = Domain
 	}
 	for _, h := range Headers() {
-		mode := o.Modes[h]
-		switch {
-		case mode == "" && h == DisplayName:
-			mode = Shadow
-		case mode == "":
-			mode = Enforce
+		mode := cmp.Or(o.Modes[h], Enforce)
+		if h == DisplayName {
+			mode = cmp.Or(o.Modes[h], Shadow)
 		}
 		if o.Mode == Off || o.Mode == Shadow && mode == Enforce {
 			mode = o.Mode
@@ -122,23 +120,27 @@ func (g *Guard) newClaims(login, envelope string, found []mailbox) *claims {
 	return c
 }
 
-// allowed reports whether the login may use an address in a header.
+// allowed reports whether the login may use an address in a header. Trouble
+// counts only where nothing else says yes.
 func (c *claims) allowed(ctx context.Context, address string) (bool, error) {
 	address = lookup.Fold(address)
-	owned, err := c.owns(ctx, address)
-	if err != nil || owned || c.guard.match == Address {
-		return owned, err
-	}
-	domain := domainOf(address)
-	for _, other := range append(c.known, "@"+domain) {
-		if domainOf(other) != domain {
-			continue
-		}
-		if owned, err := c.owns(ctx, other); err != nil || owned {
-			return owned, err
+	candidates := []string{address}
+	if domain := domainOf(address); c.guard.match == Domain {
+		for _, other := range append(c.known, "@"+domain) {
+			if domainOf(other) == domain {
+				candidates = append(candidates, other)
+			}
 		}
 	}
-	return false, nil
+	var trouble error
+	for _, candidate := range candidates {
+		owned, err := c.owns(ctx, candidate)
+		if owned {
+			return true, nil
+		}
+		trouble = cmp.Or(trouble, err)
+	}
+	return false, trouble
 }
 
 // owns asks the map about one folded address, once.

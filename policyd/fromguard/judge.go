@@ -26,8 +26,10 @@ var (
 // judge holds a message to its login's addresses. Headers that are off are not
 // looked at.
 func (g *Guard) judge(ctx context.Context, login, envelope string, h *headers) (findings []finding) {
-	for header, fault := range h.faults {
-		findings = append(findings, finding{header: header, name: header.field(), reason: fault})
+	for _, header := range Headers() {
+		if fault := h.faults[header]; fault != nil {
+			findings = append(findings, finding{header: header, name: header.field(), reason: fault})
+		}
 	}
 	if !h.has(From.field()) && h.faults[From] == nil {
 		findings = append(findings, finding{header: From, name: From.field(), reason: errMissing})

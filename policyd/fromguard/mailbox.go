@@ -49,12 +49,8 @@ func mailboxes(value string) ([]mailbox, error) {
 
 // unfold makes one line of a value whose lines are folded.
 func unfold(value string) (string, error) {
-	lines := strings.Split(value, "\n")
-	for i, line := range lines {
-		line = strings.TrimSuffix(line, "\r")
-		if lines[i] = line; i == 0 {
-			continue
-		}
+	lines := strings.Split(strings.ReplaceAll(value, "\r\n", "\n"), "\n")
+	for _, line := range lines[1:] {
 		if !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "\t") || strings.Trim(line, " \t") == "" {
 			return "", errors.New("a folded line that is empty or does not begin with a blank: write it in one line")
 		}
