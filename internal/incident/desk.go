@@ -296,7 +296,8 @@ func keysOf(kind Kind, name string) []store.SwitchKey {
 	return nil
 }
 
-// what finds out what a name stands for. While the database does not answer
+// what finds out what a name stands for. An alias to which others lead is an
+// alias; a destination is what is nothing else. While the database does not answer
 // (down), it is what the request says, or unknown.
 func (d *Desk) what(ctx context.Context, q Request) (kind Kind, down, err error) {
 	ctx, cancel := context.WithTimeout(ctx, databaseTime)
@@ -318,7 +319,7 @@ func (d *Desk) what(ctx context.Context, q Request) (kind Kind, down, err error)
 	}
 	if q.As == Destination {
 		kinds = []Kind{Destination} // nobody needs to have heard of it
-	} else if q.As == "" && strings.Contains(q.Name, "@") {
+	} else if q.As == "" && len(kinds) == 0 && strings.Contains(q.Name, "@") {
 		leads, err := d.Store.LeadsTo(ctx, q.Name)
 		if err != nil {
 			return d.unasked(q), err, nil

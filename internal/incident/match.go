@@ -28,17 +28,18 @@ func (m match) login(name string) bool {
 // recipient judges an address and, where aliases led from another one to it,
 // that one (original), else "".
 func (m match) recipient(address, original string) bool {
-	if m.is(Destination) && lookup.Fold(address) == m.name {
+	got := lookup.Fold(address)
+	if m.is(Destination) && (got == m.name || m.plain(got) == m.name) { // propagate_unmatched_extensions
 		return true
 	}
 	asked := lookup.Fold(original)
 	if asked == "" {
-		asked = lookup.Fold(address)
+		asked = got
 	}
 	if m.is(Alias) && (asked == m.name || m.plain(asked) == m.name) {
 		return true
 	}
-	if !m.is(Handle) || asked == lookup.Fold(address) {
+	if !m.is(Handle) || asked == got {
 		return false // a handle always leads on
 	}
 	local, _, ok := cutDomain(asked)
