@@ -1,0 +1,87 @@
+package migrate
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Switch is the shell lines that do what Apply does to main.cf and
+// master.cf.
+func (p *Plan) Switch() []string {
+	return commands(p.options.Dir, p.Edits)
+}
+
+// WayBack is the shell lines that undo Switch: they write every old value as
+// it was.
+func (p *Plan) WayBack() []string {
+	var undone []Edit
+	for _, e := range p.Edits {
+		undone = append(undone, e.back())
+	}
+	return commands(p.options.Dir, undone)
+}
+
+// commands are postconf(1) command lines for edits. Between two of them
+// Postfix would run with half of the change, so each file has one for what is
+// set.
+func commands(dir string, edits []Edit) []string {
+	var lines []string
+	for _, group := range groups(edits) {
+		line := "postconf -c " + quote(dir) + " " + group.option
+		for _, arg := range group.args {
+			line += " \\\n    " + quote(arg)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// editGroup is one run of postconf(1).
+type editGroup struct {
+	option string // -e, -X, -P, -PX
+	args   []string
+}
+
+func groups(edits []Edit) []editGroup {
+	byOption := map[string][]string{}
+	for _, e := range edits {
+		switch {
+		case e.Service == "" && e.IsSet:
+			byOption["-e"] = append(byOption["-e"], e.Name+" = "+e.New)
+		case e.Service == "":
+			byOption["-X"] = append(byOption["-X"], e.Name)
+		case e.IsSet:
+			byOption["-P"] = append(byOption["-P"], e.Service+"/"+e.Name+" = "+e.New)
+		default:
+			byOption["-PX"] = append(byOption["-PX"], e.Service+"/"+e.Name)
+		}
+	}
+	var all []editGroup
+	for _, option := range []string{"-e", "-X", "-P", "-PX"} {
+		if args := byOption[option]; args != nil {
+			all = append(all, editGroup{option, args})
+		}
+	}
+	return all
+}
+
+// quote is a word for sh(1).
+func quote(word string) string {
+	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// Steps are the lines that start the daemons of the new side, in order. The
+// tool runs none of them.
+func (p *Plan) Steps() []string {
+	steps := []string{fmt.Sprintf("install -d -o postern -g postfix -m 0750 %s", quote(p.queue+"/postern"))}
+	for _, f := range p.Files {
+		steps = append(steps, "chown postern:postern "+quote(f.Path))
+	}
+	if p.Config != nil && p.Config.SRSD != nil {
+		steps = append(steps, "systemctl disable --now postsrsd")
+	}
+	return append(steps, "systemctl enable --now postern", "postfix -c "+quote(p.options.Dir)+" reload")
+}
