@@ -58,7 +58,7 @@ func (d *Desk) write(ctx context.Context, table string, row store.Entry, targets
 			return err
 		}
 		if len(old) > 0 {
-			return change(ctx, e, &done, old, row)
+			return rewrite(ctx, e, &done, old, row)
 		}
 		added, err := e.Insert(ctx, table, row)
 		done.ID = added.ID
@@ -76,8 +76,8 @@ func asRefusal(err error) error {
 	return err
 }
 
-// change gives rows a new value.
-func change(ctx context.Context, e *store.Edit, done *Done, old []store.Entry, row store.Entry) error {
+// rewrite gives rows a new value.
+func rewrite(ctx context.Context, e *store.Edit, done *Done, old []store.Entry, row store.Entry) error {
 	for _, o := range old {
 		if err := e.SetValue(ctx, done.Table, o.ID, row.Value); err != nil {
 			return err

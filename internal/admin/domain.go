@@ -59,10 +59,10 @@ func (d *Desk) checkArrival(ctx context.Context, e *store.Edit, key string, done
 		return err
 	}
 	if stranded.all > 0 && !force {
-		return refuse("domain %s: %d aliases and handles lead to addresses there that would not exist: %s: nothing would leave for %s any more; add them after --force, or change these first", key, stranded.all, stranded, key)
+		return refuse("domain %s: %s to addresses there, which nothing here answers: %s: their mail would go out no more: change them first, or --force and add the addresses", key, count(stranded.all, "alias or handle leads", "aliases and handles lead"), stranded)
 	}
 	if stranded.all > 0 {
-		done.note("%d aliases and handles lead to addresses there that do not exist: %s", stranded.all, stranded)
+		done.note("%s to addresses there, which nothing here answers: %s", count(stranded.all, "alias or handle leads", "aliases and handles lead"), stranded)
 	}
 	for parent := key; ; {
 		_, rest, more := strings.Cut(parent, ".")
@@ -210,11 +210,14 @@ func (u *domainUsage) any() bool { return len(u.aliases)+len(u.senders)+u.leadin
 func (u *domainUsage) String() string {
 	var parts []string
 	for _, p := range []struct {
-		n    int
-		what string
-	}{{len(u.aliases), "aliases"}, {len(u.senders), "senders"}, {u.leading.all, "aliases or handles elsewhere that lead to it"}} {
+		n         int
+		one, many string
+	}{
+		{len(u.aliases), "alias", "aliases"}, {len(u.senders), "sender", "senders"},
+		{u.leading.all, "row elsewhere that leads to it", "rows elsewhere that lead to it"},
+	} {
 		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+			parts = append(parts, count(p.n, p.one, p.many))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -225,14 +228,14 @@ func (u *domainUsage) removed() string {
 	if len(u.aliases)+len(u.senders) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", with %d aliases and %d senders", len(u.aliases), len(u.senders))
+	return fmt.Sprintf(", with %s and %s", count(len(u.aliases), "alias", "aliases"), count(len(u.senders), "sender", "senders"))
 }
 
 // remove deletes what is at the domain. What leads to it from elsewhere stays,
 // and leads out of this host from now on.
 func (u *domainUsage) remove(ctx context.Context, e *store.Edit, done *Done) error {
 	if u.leading.all > 0 {
-		done.note("%d rows elsewhere lead to it, and so out to its MX from now on: %s", u.leading.all, &u.leading)
+		done.note("%s to it, and so out to its MX from now on: %s", count(u.leading.all, "row elsewhere leads", "rows elsewhere lead"), &u.leading)
 	}
 	if err := e.Delete(ctx, store.Aliases, u.aliases...); err != nil {
 		return err

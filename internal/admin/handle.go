@@ -71,8 +71,8 @@ func (d *Desk) checkShadow(ctx context.Context, e *store.Edit, key string, done 
 	case err != nil || shadowed.all == 0:
 		return err
 	case !meant:
-		return refuse("handle %s would answer in place of %d aliases: %s: a handle comes before aliases of its name, at every domain; --shadow adds it all the same", key, shadowed.all, &shadowed)
+		return refuse("handle %s would answer in place of %s: %s: a handle comes before aliases of its name, at every domain; --shadow adds it all the same", key, count(shadowed.all, "alias", "aliases"), &shadowed)
 	}
-	done.note("it answers in place of %d aliases: %s", shadowed.all, &shadowed)
+	done.note("it answers in place of %s: %s", count(shadowed.all, "alias", "aliases"), &shadowed)
 	return nil
 }

@@ -155,10 +155,21 @@ func (d *Desk) checkTarget(ctx context.Context, e *store.Edit, w *maps.Walker, t
 // operated are the names that reach the operator wherever this host answers.
 func operated(local string) bool { return local == "postmaster" || local == "abuse" }
 
-// checkHosted judges a target at a hosted domain: another row must answer it.
+// checkHosted judges a target at a hosted domain: another row must answer it,
+// and not with the target itself, which Postfix would keep and bounce.
 func checkHosted(ctx context.Context, w *maps.Walker, target, name string, force bool) error {
+	if force {
+		return nil
+	}
+	value, found, err := w.Step.Lookup(ctx, target)
+	if err != nil {
+		return err
+	}
+	if found && leadsTo(value, func(address string) bool { return address == lookup.Fold(target) }) {
+		return refuse("target %s is answered with itself, by %s: nothing is stored here, so no mail would arrive", name, shown(value))
+	}
 	walk, err := w.Expand(ctx, target)
-	if err != nil || len(walk.Final) > 0 || walk.Loop != nil || force {
+	if err != nil || len(walk.Final) > 0 || walk.Loop != nil {
 		return err
 	}
 	_, domain := cut(target)
@@ -181,6 +192,14 @@ func some(names []string, all int) string {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
+}
+
+// count is a number of things: 1 alias, 2 aliases.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // sample counts rows and remembers a few.

@@ -139,7 +139,7 @@ func (d *Desk) noteLost(ctx context.Context, e *store.Edit, table string, row st
 		}
 	})
 	if leading.all > 0 {
-		done.note("%d rows lead to it: %s", leading.all, &leading)
+		done.note("%s to it: %s", count(leading.all, "row leads", "rows lead"), &leading)
 	}
 	if senders.all > 0 {
 		done.note("logins may send as it, and bounces to it have nowhere to go now unless a catch-all answers: %s", &senders)

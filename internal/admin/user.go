@@ -114,14 +114,14 @@ func (d *Desk) RemoveUser(ctx context.Context, name string, w Ways) (done Done, 
 			return err
 		}
 		if len(senders) > 0 && !w.Cascade {
-			return refuse("user %s may send as %d addresses: 'postern user disable %s' stops it and keeps them, --cascade removes both", shown(row.Key), len(senders), shown(row.Key))
+			return refuse("user %s may send as %s: 'postern user disable %s' stops it and keeps that, --cascade removes both", shown(row.Key), count(len(senders), "sender", "senders"), shown(row.Key))
 		}
 		done.ID, done.Text = same[0].ID, fmt.Sprintf("removed user %s (#%d)", shown(same[0].Key), same[0].ID)
 		for _, s := range senders {
 			done.Rows = append(done.Rows, Row{store.Senders, s.Value})
 		}
 		if len(senders) > 0 {
-			done.Text += fmt.Sprintf(", with %d senders", len(senders))
+			done.Text += ", with " + count(len(senders), "sender", "senders")
 		}
 		if err := e.Delete(ctx, store.Senders, ids(senders)...); err != nil {
 			return err
