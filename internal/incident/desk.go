@@ -230,9 +230,14 @@ func (d *Desk) holdOnce(ctx context.Context, report *Report) error {
 	if len(free) == 0 {
 		return nil
 	}
-	report.Held = append(report.Held, free...)
+	before := report.Held
+	for _, m := range free {
+		if !slices.ContainsFunc(before, m.same) {
+			report.Held = append(report.Held, m)
+		}
+	}
 	if err := d.save(&report.State); err != nil {
-		report.Held = report.Held[:len(report.Held)-len(free)]
+		report.Held = before
 		return err
 	}
 	if err := d.Queue.hold(ctx, free); err != nil {

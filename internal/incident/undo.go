@@ -13,6 +13,9 @@ import (
 // that it put on hold. Rows that somebody changed since are left as they are:
 // the error then wraps ErrKept, and what could be restored is.
 func (d *Desk) Undo(ctx context.Context, id string) (*State, error) {
+	if _, err := d.load(id); err != nil {
+		return nil, err
+	}
 	unlock, err := d.lock(ctx)
 	if err != nil {
 		return nil, err
