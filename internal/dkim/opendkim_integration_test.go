@@ -360,7 +360,8 @@ func TestEveryLineOfTheConfiguration(t *testing.T) {
 			m.sender = "alice@unsigned.test"
 			m.header = append([][2]string{f.pass(t, signed).added[0]}, m.header...)
 			v := f.pass(t, m)
-			return len(v.added) == 0 && (v.action.Code == milter.ActAccept || v.action.Code == milter.ActContinue)
+			// without an answer of DNS it is the log that tells
+			return len(v.added) == 0 && !strings.Contains(strings.Join(f.logged(), "\n"), "key retrieval failed")
 		},
 		"SenderMacro": func(t *testing.T, f *filter) bool {
 			m := aMail()

@@ -141,6 +141,9 @@ func (j *job) check() (err error) {
 
 // open reads the tables and opens the folder of keys.
 func (j *job) open() (err error) {
+	if _, err := os.Stat(j.Dir); err != nil {
+		return err
+	}
 	if j.keyTab, err = readTable(filepath.Join(j.Dir, "KeyTable")); err != nil {
 		return err
 	}
