@@ -85,3 +85,13 @@ func (p *Plan) Steps() []string {
 	}
 	return append(steps, "systemctl enable --now postern", "postfix -c "+quote(p.options.Dir)+" reload")
 }
+
+// StepsBack are the lines that let Postfix and PostSRSd go on as before, to
+// be run after those of WayBack.
+func (p *Plan) StepsBack() []string {
+	var steps []string
+	if p.Config != nil && p.Config.SRSD != nil {
+		steps = append(steps, "systemctl disable --now postern", "systemctl enable --now postsrsd")
+	}
+	return append(steps, "postfix -c "+quote(p.options.Dir)+" reload")
+}

@@ -61,6 +61,20 @@ type SearchSettings struct {
 // Empty reports a plan with nothing to do.
 func (p *Plan) Empty() bool { return len(p.Edits) == 0 }
 
+// Trial is the configuration of the plan as far as questions need it, with
+// the password that has no file yet.
+func (p *Plan) Trial() *config.Config {
+	c := *p.Config
+	c.SRSD, c.Policyd, c.StateDir = nil, nil, ""
+	for _, f := range p.Files {
+		if f.Secret && p.Database != nil && f.Path == c.Database.PasswordFile {
+			c.Database.PasswordFile = ""
+			c.Database.Password = config.Secret(p.Database.Password)
+		}
+	}
+	return &c
+}
+
 // planner makes a Plan.
 type planner struct {
 	*Source

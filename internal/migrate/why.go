@@ -1,0 +1,123 @@
+package migrate
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"postern/internal/lookup"
+	"postern/internal/maps"
+)
+
+// why tells which of the differences that are meant this one is, or nothing.
+// reason is what the new map says with a "not found".
+func (c *comparer) why(ctx context.Context, ask Ask, d Difference, reason string) string {
+	if !maps.IsBuiltIn(d.Map) {
+		return ""
+	}
+	local, domain, isAddress := cutAddress(d.Key)
+	if d.Old != "-" && d.New == "-" {
+		return c.whyLost(ctx, d, local, domain, isAddress, reason)
+	}
+	switch d.Map {
+	case maps.SenderLoginMaps:
+		if d.Old != "-" && c.contains(d.New, d.Old) {
+			return "a sender may belong to several logins: all are named"
+		}
+	case maps.BlockLocalSenders:
+		if d.Old == "-" {
+			return "below a hosted domain: forged subdomains are refused, too"
+		}
+		return "the same refusal in other words"
+	case maps.BannedDomains:
+		return "the same ban in other words, or one of several"
+	}
+	if d.Old == "-" && slices.Contains(reservedLocal(), local) {
+		return "postmaster and abuse of a hosted domain reach the operator"
+	}
+	return ""
+}
+
+// whyLost explains what is not found any more.
+func (c *comparer) whyLost(ctx context.Context, d Difference, local, domain string, isAddress bool, reason string) string {
+	switch {
+	case d.Map == maps.BannedDomains || d.Map == maps.SenderLoginMaps || d.Map == maps.AllowedSenders:
+		if folded(d.Key) {
+			return ""
+		}
+		return "accents and blanks make a difference, whatever the collation"
+	case !isAddress:
+		return "no address: a handle named like a domain opens nothing"
+	case !c.hosted(ctx, domain):
+		return "the domain has no active row in table domain"
+	case slices.Contains(reservedLocal(), local):
+		return "a reserved handle: allow it with reserved_handles_allow, or add an alias row"
+	case reason != "":
+		return reason
+	case !folded(d.Key):
+		return "accents and blanks make a difference, whatever the collation"
+	case c.deadEnd(ctx, d):
+		return "leads in a circle, or to a hosted address that does not exist: refused at once instead of bounced later"
+	}
+	return ""
+}
+
+// hosted asks the new side.
+func (c *comparer) hosted(ctx context.Context, domain string) bool {
+	m := c.set[maps.VirtualDomains]
+	if m == nil {
+		return true
+	}
+	_, found, err := m.Lookup(ctx, domain)
+	return found || err != nil
+}
+
+// deadEnd reports an old target all of which are addresses that the new side
+// hosts and does not know.
+func (c *comparer) deadEnd(ctx context.Context, d Difference) bool {
+	virtual := c.set[maps.Virtual]
+	if virtual == nil {
+		return false
+	}
+	if d.Old == "OK" { // an allow list: the address itself is the target
+		_, found, err := virtual.Lookup(ctx, d.Key)
+		return !found && err == nil
+	}
+	for _, target := range strings.FieldsFunc(d.Old, func(r rune) bool { return r == ',' || r == ' ' }) {
+		_, domain, ok := cutAddress(target)
+		if ok && !c.hosted(ctx, lookup.Fold(domain)) {
+			return false
+		}
+		if _, found, err := virtual.Lookup(ctx, target); found || err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *comparer) contains(list, word string) bool {
+	for _, one := range strings.Split(list, ",") {
+		if strings.EqualFold(strings.TrimSpace(one), strings.TrimSpace(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+func reservedLocal() []string {
+	return []string{"postmaster", "hostmaster", "webmaster", "admin", "administrator", "abuse", "mailer-daemon", "root"}
+}
+
+func cutAddress(key string) (local, domain string, ok bool) {
+	i := strings.LastIndexByte(key, '@')
+	if i < 0 {
+		return "", key, false
+	}
+	return key[:i], key[i+1:], true
+}
+
+// folded reports whether a key is plain ASCII without blanks, so that no
+// collation makes something else of it.
+func folded(key string) bool {
+	return strings.IndexFunc(key, func(r rune) bool { return r > '~' || r <= ' ' }) < 0
+}
