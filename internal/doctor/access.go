@@ -60,12 +60,12 @@ func (a *accessCheck) before(list string, r postconf.Restriction) {
 	case r.Warn:
 	case r.Table != nil:
 		if may, how := a.host.mayOK(*r.Table); may {
-			a.add("relay-table", at, "move "+r.Name+" behind reject_unauth_destination, or have the table answer DUNNO", "%s of %s: %s %.80s stands before the relay lock and %s: whom it lets in may relay to anywhere", list, a.seat.where(), r.Name, r.Argument, how)
+			a.add("relay-table", at, "move "+r.Name+" behind reject_unauth_destination, or have the table answer DUNNO", "%s: %s %.80s stands before the relay lock and %s: whom it lets in may relay to anywhere", a.seat.list(list), r.Name, r.Argument, how)
 		}
 	case r.Policy != nil && !a.host.isPolicyd(a.seat, r.Policy.Endpoint):
-		a.add("relay-policy", at, "move it behind reject_unauth_destination", "%s of %s: %s stands before the relay lock: an OK of it relays to anywhere", list, a.seat.where(), r.Argument)
+		a.add("relay-policy", at, "move it behind reject_unauth_destination", "%s: %s stands before the relay lock: an OK of it relays to anywhere", a.seat.list(list), r.Argument)
 	case opensToStrangers(r.Name):
-		a.add("relay-permit", at, "remove "+r.Name+", or move it behind reject_unauth_destination", "%s of %s: %s stands before the relay lock: strangers may relay", list, a.seat.where(), r.Name)
+		a.add("relay-permit", at, "remove "+r.Name+", or move it behind reject_unauth_destination", "%s: %s stands before the relay lock: strangers may relay", a.seat.list(list), r.Name)
 	}
 }
 
@@ -91,11 +91,11 @@ func (a *accessCheck) endings(list string) {
 		}
 		behind := restrictions[i+1:]
 		if list == "smtpd_sender_restrictions" && find("reject_sender_login_mismatch|reject_authenticated_sender_login_mismatch|reject_known_sender_login_mismatch", behind) >= 0 {
-			a.add("ok-before-login", orFile(r.Place, a.seat.service.Place), "put reject_sender_login_mismatch first; with it no table of senders is needed", "%s of %s: %s %.80s %s, before the sender is held to the login: any login may use any sender that is listed", list, a.seat.where(), r.Name, r.Argument, how)
+			a.add("ok-before-login", orFile(r.Place, a.seat.service.Place), "put reject_sender_login_mismatch first; with it no table of senders is needed", "%s: %s %.80s %s, before the sender is held to the login: any login may use any sender that is listed", a.seat.list(list), r.Name, r.Argument, how)
 			continue
 		}
 		if next := firstCheck(behind); next != "" {
-			a.add("ok-not-dunno", orFile(r.Place, a.seat.service.Place), "write DUNNO instead of OK, or move it to the end of "+list, "%s of %s: %s %.80s %s, which ends the list: %s and what follows is skipped", list, a.seat.where(), r.Name, r.Argument, how, next)
+			a.add("ok-not-dunno", orFile(r.Place, a.seat.service.Place), "write DUNNO instead of OK, or move it to the end of "+list, "%s: %s %.80s %s, which ends the list: %s and what follows is skipped", a.seat.list(list), r.Name, r.Argument, how, next)
 		}
 	}
 }

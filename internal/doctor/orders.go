@@ -90,7 +90,7 @@ func (o order) check(s seat, f *findings) {
 			continue
 		}
 		f.add("order-"+string(o.severity), orFile(r.Place, s.service.Place), "move "+r.Name+" before "+list[then].Name,
-			"%s of %s: %s stands behind %s: %s", o.list, s.where(), r.Name, list[then].Name, o.effect)
+			"%s: %s stands behind %s: %s", s.list(o.list), r.Name, list[then].Name, o.effect)
 	}
 }
 

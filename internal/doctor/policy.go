@@ -83,7 +83,7 @@ func questions(h *Host, s seat) []asked {
 func (a asked) at() string { return orFile(a.restriction.Place, a.seat.service.Place) }
 
 func (a asked) name() string {
-	return "check_policy_service " + cmp.Or(a.context, a.restriction.Policy.Endpoint.Text) + " in " + a.list + " of " + a.seat.where()
+	return "check_policy_service " + cmp.Or(a.context, a.restriction.Policy.Endpoint.Text) + " in " + a.seat.list(a.list)
 }
 
 // option is an option of the restriction, or the parameter behind it.
@@ -154,10 +154,25 @@ func checkChains(h *Host, all []asked, f *findings) {
 	}
 	for _, name := range sortedKeys(chains) {
 		if !slices.ContainsFunc(all, func(a asked) bool { return a.context == name }) {
-			f.add("policy-unasked", h.setting("policyd.chains."+name), "add check_policy_service { $postern_policy, policy_context="+name+", ... } to main.cf, or remove the chain",
-				"no service asks policy_context=%s (check_policy_service): the checks %s do nothing", name, strings.Join(chains[name], ", "))
+			f.add("policy-unasked", h.setting("policyd.chains."+name), "add check_policy_service { $postern_policy, policy_context="+name+", ... } to "+homeOf(name)+", or remove the chain",
+				"no check_policy_service has policy_context=%s (usually in %s): the checks %s do nothing", name, homeOf(name), strings.Join(chains[name], ", "))
 		}
 	}
+}
+
+// homeOf is the list where the shipped main.cf asks a context.
+func homeOf(context string) string {
+	switch context {
+	case "data":
+		return "smtpd_data_restrictions"
+	case "eom":
+		return "smtpd_end_of_data_restrictions"
+	case "submission":
+		return "mua_recipient_restrictions"
+	case "submission-data":
+		return "mua_data_restrictions"
+	}
+	return "smtpd_recipient_restrictions"
 }
 
 // policyIdle is after how long policyd closes an idle connection.

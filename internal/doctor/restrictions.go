@@ -106,7 +106,7 @@ func checkRestrictions(_ context.Context, h *Host, f *findings) {
 		for _, e := range elements() {
 			if e.role == s.role && find(e.find, flat(s, e.list)) < 0 {
 				name, _, _ := strings.Cut(e.find, "|")
-				f.add(e.kind, s.at(h, e.list), "add "+name+" to "+e.list+" as in the shipped configuration", "%s of %s has no %s: %s", e.list, s.where(), name, e.effect)
+				f.add(e.kind, s.at(h, e.list), "add "+name+" to "+e.list+" as in the shipped configuration", "%s has no %s: %s", s.list(e.list), name, e.effect)
 			}
 		}
 	}
@@ -132,10 +132,10 @@ func checkWords(s seat, list string, f *findings) {
 	ended := ""
 	for _, r := range s.view.Restrictions(list) {
 		if !isRestriction(r) {
-			f.add("restriction-unknown", orFile(r.Place, s.service.Place), "correct the word, or remove it", "%s of %s: %.60q is no restriction: smtpd answers 451 (server configuration error) when it comes to it", list, s.where(), r.Name)
+			f.add("restriction-unknown", orFile(r.Place, s.service.Place), "correct the word, or remove it", "%s: %.60q is no restriction: smtpd answers 451 (server configuration error) when it comes to it", s.list(list), r.Name)
 		}
 		if ended != "" {
-			f.add("restriction-unreached", orFile(r.Place, s.service.Place), "move it before "+ended+", or remove it", "%s of %s: %s stands behind %s and is never asked", list, s.where(), r.Name, ended)
+			f.add("restriction-unreached", orFile(r.Place, s.service.Place), "move it before "+ended+", or remove it", "%s: %s stands behind %s and is never asked", s.list(list), r.Name, ended)
 		}
 		if (r.Name == "reject" || r.Name == "permit" || r.Name == "defer") && !r.Warn {
 			ended = r.Name

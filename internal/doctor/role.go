@@ -147,3 +147,12 @@ func markCleanups(seats []seat) []seat {
 	}
 	return seats
 }
+
+// list names a restriction list, and the parameter that it is taken from where
+// master.cf says -o LIST=$NAME.
+func (s seat) list(name string) string {
+	if from, ok := strings.CutPrefix(s.view.Get(name).Raw, "$"); ok && strings.Trim(from, "abcdefghijklmnopqrstuvwxyz_0123456789") == "" {
+		return name + " ($" + from + ") of " + s.where()
+	}
+	return name + " of " + s.where()
+}

@@ -32,8 +32,6 @@ func submissionRules() []rule {
 
 func cleanupRules() []rule {
 	return []rule{
-		{role: ofSubmitted, name: "syslog_name", wanted: "postfix/submission", good: notPlain, severity: Note,
-			effect: "submitted and incoming mail look alike in the log"},
 		{role: ofSubmitted, name: "sender_canonical_maps", wanted: "", severity: Error,
 			effect: "senders of submitted mail become SRS addresses: replies go astray, and DMARC fails for the user's own domain"},
 		{role: ofSubmitted, name: "recipient_canonical_maps", wanted: "", severity: Error,

@@ -119,7 +119,7 @@ func checkDoors(h *Host, f *findings) {
 		f.add("service-none", h.Postfix.MasterFile, "postconf -M 'smtp/inet = smtp inet n - y - - smtpd'", "no service smtp inet (smtpd): no mail comes in")
 	}
 	if len(h.in(submission)) == 0 {
-		f.add("service-submission", h.Postfix.MasterFile, "take the service 127.0.0.1:587 of the shipped master.cf", "no submission service (port 587): nobody can submit mail here")
+		f.add("service-submission", h.Postfix.MasterFile, "take the service 127.0.0.1:587 of the shipped master.cf", "no submission service (127.0.0.1:587 inet): nobody can submit mail here")
 	}
 	if len(h.in(screening)) > 0 && !slices.ContainsFunc(h.in(inbound), func(s seat) bool { return s.service.Type == "pass" }) {
 		f.add("service-missing", h.in(screening)[0].service.Place.String(), "postconf -M 'smtpd/pass = smtpd pass - - y - - smtpd'", "postscreen has nobody to hand clients to: the service smtpd pass is missing")
