@@ -35,8 +35,10 @@ func newDKIMSync() *cobra.Command {
 	f.BoolVar(&o.DryRun, "dry-run", false, "change nothing")
 	f.BoolVar(&o.KeysOnly, "keys-only", false, "make keys, and leave the tables as they are")
 	f.BoolVar(&o.Shrink, "shrink", false, "go on although more than half of the signed domains are gone")
-	cmd.MarkFlagsMutuallyExclusive("dry-run", "keys-only")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if o.DryRun && o.KeysOnly {
+			return usage("dkim: --dry-run makes no keys, --keys-only does: take one of them")
+		}
 		o.Dir = *flags.dir
 		if _, err := flags.dns(); err != nil {
 			return err
