@@ -174,9 +174,11 @@ func (a *assembly) openRaw(name string, m config.Map) error {
 	case m.CF != "":
 		return a.openCF(name, m.CF)
 	case m.File != "":
-		opened, err := filemap.Open(m.File, filemap.Options{Log: a.works.log})
+		options := filemap.Options{Log: a.works.log}
+		opened, err := filemap.Open(m.File, options)
 		if err != nil {
-			a.broken(name, err)
+			a.works.log.Error("map cannot be opened: it answers TEMP until it can", "map", name, "error", err)
+			a.raw[name] = filemap.Await(m.File, options, err)
 			return nil
 		}
 		a.raw[name] = opened
@@ -215,12 +217,6 @@ func (a *assembly) storeDefaults() store.Options {
 		ConnectTimeout:   time.Duration(d.ConnectTimeout),
 		StatementTimeout: time.Duration(d.StatementTimeout),
 	}
-}
-
-// broken has the map answer with the reason while the others live on.
-func (a *assembly) broken(name string, err error) {
-	a.works.log.Error("map cannot be opened: it answers TEMP", "map", name, "error", err)
-	a.raw[name] = lookup.Broken(fmt.Errorf("map %s: %w", name, err))
 }
 
 // searched puts Postfix's key search before the rows of a map.

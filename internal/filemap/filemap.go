@@ -35,7 +35,8 @@
 // not been written to for one second; replace files by rename, and keep them
 // from being written to without pause. While the file cannot be read, or is
 // gone, the last good content stays in use. Each state of the file is
-// complained of once.
+// complained of once. A file that is missing at the start can be awaited
+// ([Await]): lookups fail until it is there.
 //
 // # Limits
 //
