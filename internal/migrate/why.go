@@ -21,7 +21,7 @@ func (c *comparer) why(ctx context.Context, ask Ask, d Difference, reason string
 	}
 	switch d.Map {
 	case maps.SenderLoginMaps:
-		if d.Old != "-" && c.contains(d.New, d.Old) {
+		if d.Old != "-" && contains(d.New, d.Old) {
 			return "a sender may belong to several logins: all are named"
 		}
 	case maps.BlockLocalSenders:
@@ -32,7 +32,7 @@ func (c *comparer) why(ctx context.Context, ask Ask, d Difference, reason string
 	case maps.BannedDomains:
 		return "the same ban in other words, or one of several"
 	}
-	if d.Old == "-" && slices.Contains(reservedLocal(), local) {
+	if d.Old == "-" && (local == "postmaster" || local == "abuse") {
 		return "postmaster and abuse of a hosted domain reach the operator"
 	}
 	return ""
@@ -48,9 +48,9 @@ func (c *comparer) whyLost(ctx context.Context, d Difference, local, domain stri
 		return "accents and blanks make a difference, whatever the collation"
 	case !isAddress:
 		return "no address: a handle named like a domain opens nothing"
-	case !c.hosted(ctx, domain):
+	case c.strange(ctx, domain):
 		return "the domain has no active row in table domain"
-	case slices.Contains(reservedLocal(), local):
+	case c.reserved(local):
 		return "a reserved handle: allow it with reserved_handles_allow, or add an alias row"
 	case reason != "":
 		return reason
@@ -62,14 +62,30 @@ func (c *comparer) whyLost(ctx context.Context, d Difference, local, domain stri
 	return ""
 }
 
-// hosted asks the new side.
+// strange reports a domain that the new side does not host.
+func (c *comparer) strange(ctx context.Context, domain string) bool {
+	m := c.set[maps.VirtualDomains]
+	if m == nil {
+		return false
+	}
+	_, found, err := m.Lookup(ctx, domain)
+	return !found && err == nil
+}
+
+// hosted reports a domain that the new side hosts for sure.
 func (c *comparer) hosted(ctx context.Context, domain string) bool {
 	m := c.set[maps.VirtualDomains]
 	if m == nil {
-		return true
+		return false
 	}
 	_, found, err := m.Lookup(ctx, domain)
-	return found || err != nil
+	return found && err == nil
+}
+
+// reserved reports a reserved handle that is not allowed.
+func (c *comparer) reserved(local string) bool {
+	settings := c.plan.Config
+	return slices.Contains(settings.ReservedHandles, local) && !slices.Contains(settings.HandlesAllowed, local)
 }
 
 // deadEnd reports an old target all of which are addresses that the new side
@@ -85,7 +101,7 @@ func (c *comparer) deadEnd(ctx context.Context, d Difference) bool {
 	}
 	for _, target := range strings.FieldsFunc(d.Old, func(r rune) bool { return r == ',' || r == ' ' }) {
 		_, domain, ok := cutAddress(target)
-		if ok && !c.hosted(ctx, lookup.Fold(domain)) {
+		if !ok || !c.hosted(ctx, lookup.Fold(domain)) {
 			return false
 		}
 		if _, found, err := virtual.Lookup(ctx, target); found || err != nil {
@@ -95,17 +111,14 @@ func (c *comparer) deadEnd(ctx context.Context, d Difference) bool {
 	return true
 }
 
-func (c *comparer) contains(list, word string) bool {
+// contains reports whether a comma-separated list has a word.
+func contains(list, word string) bool {
 	for _, one := range strings.Split(list, ",") {
 		if strings.EqualFold(strings.TrimSpace(one), strings.TrimSpace(word)) {
 			return true
 		}
 	}
 	return false
-}
-
-func reservedLocal() []string {
-	return []string{"postmaster", "hostmaster", "webmaster", "admin", "administrator", "abuse", "mailer-daemon", "root"}
 }
 
 func cutAddress(key string) (local, domain string, ok bool) {
