@@ -178,12 +178,23 @@ func (a *assembly) openRaw(name string, m config.Map) error {
 		opened, err := filemap.Open(m.File, options)
 		if err != nil {
 			a.works.log.Error("map cannot be opened: it answers TEMP until it can", "map", name, "error", err)
-			a.raw[name] = filemap.Await(m.File, options, err)
+			a.raw[name] = named(name, filemap.Await(m.File, options, err))
 			return nil
 		}
 		a.raw[name] = opened
 	}
 	return nil
+}
+
+// named has the errors of a map begin with its name.
+func named(name string, m lookup.Map) lookup.Map {
+	return lookup.Func(func(ctx context.Context, key string) (string, bool, error) {
+		value, found, err := m.Lookup(ctx, key)
+		if err != nil {
+			err = fmt.Errorf("map %s: %w", name, err)
+		}
+		return value, found, err
+	})
 }
 
 // openCF serves a mysql_table(5) file through the cache.

@@ -3,7 +3,6 @@ package filemap
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -45,7 +44,7 @@ func (a *Awaited) Lookup(ctx context.Context, key string) (string, bool, error) 
 	if m == nil {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		return "", false, fmt.Errorf("file map not opened yet: %w", a.err)
+		return "", false, a.err
 	}
 	return m.Lookup(ctx, key)
 }
