@@ -38,6 +38,7 @@ type Config struct {
 	TCPTable           []TCPTable     `yaml:"tcptable"`
 	SRSD               *SRSD          `yaml:"srsd"`
 	Policyd            *Policyd       `yaml:"policyd"`
+	Twin               *Twin          `yaml:"twin"`
 	StateDir           string         `yaml:"state_dir"`
 	Control            string         `yaml:"control"`  // directory of the control sockets
 	Operator           string         `yaml:"operator"` // where postmaster and abuse of hosted domains lead without a row

@@ -80,6 +80,9 @@ func (c *Config) resolve(dir string) {
 	c.StateDir, c.Control = absolute(dir, c.StateDir), absolute(dir, c.Control)
 	c.Metrics.WebConfig = absolute(dir, c.Metrics.WebConfig)
 	c.Log.KeyFile = secret(dir, c.Log.KeyFile)
+	if c.Twin != nil {
+		c.Twin.resolve(dir)
+	}
 	if p := c.Policyd; p != nil {
 		p.StatePasswordFile, p.StateKeyFile = secret(dir, p.StatePasswordFile), secret(dir, p.StateKeyFile)
 	}

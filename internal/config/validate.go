@@ -61,6 +61,9 @@ func (v *validator) config(c *Config) {
 	if c.Policyd != nil {
 		v.policyd(c)
 	}
+	if c.Twin != nil {
+		v.twin(c)
+	}
 	if c.Metrics.Listen.At != "" && c.Metrics.Listen.At != Off {
 		v.listener("$.metrics.listen", c.Metrics.Listen)
 	}

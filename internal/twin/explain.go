@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"postern/internal/lookup"
+	"postern/internal/oneline"
 )
 
 // question maps of postern that answer by design otherwise than the SQL they
@@ -62,6 +63,8 @@ func explainForwarding(key, operator string, live, old Answer) string {
 	switch {
 	case live.Found || !old.Found:
 		return ""
+	case live.Value != "": // the reason of a "not found"
+		return "found only where it leads somewhere: " + oneline.Log(live.Value)
 	case !strings.Contains(key, "@"):
 		return "handles and aliases answer for whole addresses, and the old query for anything that is asked"
 	case !hosted(live.Steps):

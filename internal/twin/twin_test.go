@@ -254,6 +254,7 @@ func TestExplain(t *testing.T) {
 		{"operator", "virtual", "Postmaster@x.test", hit("ops@z.test"), miss(nil), "lead to the operator"},
 		{"no operator", "virtual", "info@x.test", hit("ops@z.test"), miss(nil), ""},
 		{"leads nowhere", "virtual", "a@x.test", miss(on), hit(" , "), "leads nowhere"},
+		{"circle", "virtual", "a@x.test", Answer{Value: "leads in a circle: a > b", Steps: on}, hit("b@x.test"), "leads in a circle: a > b"},
 		{"accent", "virtual", "josé@x.test", miss(on), hit("b@y.test"), "accents count"},
 		{"padding", "virtual", `"jose "@x.test`, miss(on), hit("b@y.test"), "blanks at the end"},
 		{"shared sender", "sender-login-maps", "a@x.test", hit("a,b"), hit("b"), "all its logins"},
