@@ -36,8 +36,8 @@ func values() site.Values {
 // install puts the configuration in its places and does what an administrator
 // does beside, but for the database (mariadb_test.go) and the DKIM keys, which
 // need the running database.
-func install() error {
-	if err := writeConfiguration(); err != nil {
+func install(opts options) error {
+	if err := writeConfiguration(opts); err != nil {
 		return err
 	}
 	if err := writeCertificate(values().TLSChain, values().Hostname); err != nil {
@@ -50,8 +50,9 @@ func install() error {
 	return err
 }
 
-// writeConfiguration fills and writes the shipped files.
-func writeConfiguration() error {
+// writeConfiguration fills and writes the shipped files. With Redis the counters
+// are there.
+func writeConfiguration(opts options) error {
 	shipped, err := repository()
 	if err != nil {
 		return err
@@ -64,8 +65,20 @@ func writeConfiguration() error {
 	if err != nil {
 		return err
 	}
+	if opts.redis {
+		countInRedis(files)
+	}
 	_, err = site.Write("/", standIn(files), true)
 	return err
+}
+
+// countInRedis puts policyd's counters there: the one line that a host with Redis adds.
+func countInRedis(files []site.File) {
+	for i, f := range files {
+		if f.Path == "etc/postern/postern.yaml" {
+			files[i].Text = strings.Replace(f.Text, "\npolicyd:\n", "\npolicyd:\n  state: redis://127.0.0.1:6379/0\n", 1)
+		}
+	}
 }
 
 // debianRelease is 12 or 13.

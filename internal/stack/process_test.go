@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -89,15 +90,16 @@ func (p *process) end(sig syscall.Signal) error {
 	}
 }
 
-// run runs a program to its end; its words are in the error.
+// run runs a program to its end and returns its standard output; what it said
+// on both outputs is in the error.
 func run(stdin string, argv ...string) (string, error) {
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir, cmd.Stdin = "/", strings.NewReader(stdin)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return string(out), fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, tail(string(out), 2000))
+	var out, words bytes.Buffer
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = "/", strings.NewReader(stdin), &out, &words
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, tail(words.String()+out.String(), 2000))
 	}
-	return string(out), nil
+	return out.String(), nil
 }
 
 // tail is the end of a text, for an error message.

@@ -107,7 +107,7 @@ func surround() (*stack, error) {
 
 // start installs and starts the host, in the order of the manual.
 func (s *stack) start() error {
-	if err := install(); err != nil {
+	if err := install(s.opts); err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
 	if err := s.keep(startMariaDB()); err != nil {
