@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"path"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,37 +74,24 @@ func banPattern(args []string) (func(value string) bool, error) {
 	}, nil
 }
 
-func (d *banDesk) print(bans []store.Ban, all, asJSON bool) error {
-	out := bufio.NewWriter(d.out)
-	if asJSON {
-		if err := printBansJSON(out, bans, d.now); err != nil {
+// print prints a table or JSON; with state the table tells which are not in
+// force.
+func (d *banDesk) print(bans []store.Ban, state, asJSON bool) error {
+	columns := []string{"ID", "TYPE", "TARGET", "UNTIL", "AGE", "STATE", "REASON"}
+	if !state {
+		columns = slices.Delete(columns, 5, 6)
+	}
+	l := newListing(d.out, asJSON, columns...)
+	for _, b := range bans {
+		cells := []string{fmt.Sprintf("#%d", b.ID), b.Kind, b.Value, orDash(minute, b.Expires), age(b.Created, d.now)}
+		if state {
+			cells = append(cells, describeState(b, d.now))
+		}
+		if err := l.add(banObject(b, d.now), append(cells, cmp.Or(b.Reason, "-"))...); err != nil {
 			return err
 		}
-	} else if err := printBans(out, bans, all, d.now); err != nil {
-		return err
 	}
-	return out.Flush()
-}
-
-// printBans prints a table; with state it tells which are not in force.
-func printBans(out io.Writer, bans []store.Ban, state bool, now time.Time) error {
-	if len(bans) == 0 {
-		return nil
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	header := "ID\tTYPE\tTARGET\tUNTIL\tAGE\t"
-	if state {
-		header += "STATE\t"
-	}
-	fmt.Fprintln(w, header+"REASON")
-	for _, b := range bans {
-		fmt.Fprintf(w, "#%d\t%s\t%s\t%s\t%s\t", b.ID, printableText(b.Kind), printableText(b.Value), orDash(minute, b.Expires), age(b.Created, now))
-		if state {
-			fmt.Fprintf(w, "%s\t", describeState(b, now))
-		}
-		fmt.Fprintln(w, cmp.Or(printableText(b.Reason), "-"))
-	}
-	return w.Flush()
+	return l.end()
 }
 
 // orDash prints a time; "-" for the zero time.
@@ -151,7 +134,7 @@ func describeState(b store.Ban, now time.Time) string {
 	if text == "revoked" {
 		text += " " + minute(b.Revoked)
 		if b.RevokedReason != "" {
-			text += " (" + printableText(b.RevokedReason) + ")"
+			text += " (" + b.RevokedReason + ")"
 		}
 	}
 	return text
@@ -170,18 +153,11 @@ type banJSON struct {
 	RevokedReason string     `json:"revoked_reason"`
 }
 
-func printBansJSON(out io.Writer, bans []store.Ban, now time.Time) error {
-	rows := []banJSON{}
-	for _, b := range bans {
-		rows = append(rows, banJSON{
-			ID: b.ID, Type: b.Kind, Target: b.Value, State: banState(b, now), Reason: b.Reason,
-			Created: orNull(b.Created), Expires: orNull(b.Expires), Revoked: orNull(b.Revoked), RevokedReason: b.RevokedReason,
-		})
+func banObject(b store.Ban, now time.Time) banJSON {
+	return banJSON{
+		ID: b.ID, Type: b.Kind, Target: b.Value, State: banState(b, now), Reason: b.Reason,
+		Created: orNull(b.Created), Expires: orNull(b.Expires), Revoked: orNull(b.Revoked), RevokedReason: b.RevokedReason,
 	}
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(rows)
 }
 
 func orNull(t time.Time) *time.Time {

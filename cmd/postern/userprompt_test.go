@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"postern/internal/store"
+)
+
+// openTerminal makes a terminal: what is written to the one file is typed in the
+// other.
+func openTerminal(t *testing.T) (keyboard, screen *os.File) {
+	t.Helper()
+	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { keyboard.Close() })
+	n, err := unix.IoctlGetInt(int(keyboard.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(keyboard.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		screen, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { screen.Close() })
+	return keyboard, screen
+}
+
+// echoed is what the terminal shows of what was typed.
+func echoed(t *testing.T, keyboard *os.File) string {
+	t.Helper()
+	if err := unix.SetNonblock(int(keyboard.Fd()), true); err != nil {
+		t.Fatal(err)
+	}
+	text := make([]byte, 4096)
+	n, _ := unix.Read(int(keyboard.Fd()), text) // EAGAIN: nothing
+	return string(text[:max(0, n)])
+}
+
+// typist types the next line whenever a prompt appears.
+type typist struct {
+	mu       sync.Mutex
+	keyboard *os.File
+	keys     []string
+	seen     bytes.Buffer
+}
+
+func (p *typist) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen.Write(text)
+	if strings.HasSuffix(string(text), ": ") && len(p.keys) > 0 {
+		keys := p.keys[0]
+		p.keys = p.keys[1:]
+		fmt.Fprint(p.keyboard, keys)
+	}
+	return len(text), nil
+}
+
+func TestPrompt(t *testing.T) {
+	tests := []struct {
+		name   string
+		keys   []string
+		status int
+		want   string
+	}{
+		{"typed twice", []string{"swordfish on the table\n", "swordfish on the table\n"}, 0, "New password of alice: \nOnce more: \npostern: note: it may not send"},
+		{"not the same", []string{"swordfish on the table\n", "swordfish on the tabel\n"}, 1, "the two are not the same: nothing was changed"},
+		{"too short", []string{"short\n", "short\n"}, 2, "has 5 characters: 8 at least"},
+		{"end of file", []string{"\x04"}, 1, "no password was typed: nothing was changed"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := store.InitSQLite(filepath.Join(dir, "postern.db")); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(dir, "postern.yaml")
+			if err := os.WriteFile(file, []byte("database: {driver: sqlite, path: postern.db}\ncontrol: control\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			keyboard, screen := openTerminal(t)
+			errs := &typist{keyboard: keyboard, keys: tt.keys}
+			var out bytes.Buffer
+			status := run(context.Background(), []string{"user", "add", "--config", file, "alice"}, screen, &out, errs)
+			if status != tt.status || !strings.Contains(errs.seen.String(), tt.want) {
+				t.Errorf("status %d, want %d: %s%q", status, tt.status, &out, errs.seen.String())
+			}
+			if strings.Contains(echoed(t, keyboard)+errs.seen.String()+out.String(), "swordfish") {
+				t.Error("the password shows")
+			}
+		})
+	}
+}
+
+// TestPromptInterrupted: the terminal echoes again.
+func TestPromptInterrupted(t *testing.T) {
+	keyboard, screen := openTerminal(t)
+	before, err := unix.IoctlGetTermios(int(screen.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for now := before; now.Lflag&unix.ECHO != 0; {
+			var err error
+			if now, err = unix.IoctlGetTermios(int(screen.Fd()), unix.TCGETS); err != nil {
+				return
+			}
+		}
+		syscall.Kill(os.Getpid(), syscall.SIGINT)
+	}()
+	_, err = promptPassword(screen, io.Discard, "alice")
+	<-ended
+	if exitStatus(err) != exitNo || !strings.Contains(err.Error(), "interrupted: nothing was changed") {
+		t.Errorf("got %v", err)
+	}
+	after, err := unix.IoctlGetTermios(int(screen.Fd()), unix.TCGETS)
+	if err != nil || after.Lflag != before.Lflag {
+		t.Errorf("echo: %x, before %x, %v", after.Lflag, before.Lflag, err)
+	}
+	fmt.Fprint(keyboard, "x\ny\n") // ends the one who reads
+}
+
+func TestPasswordLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"secret\n": "secret", "secret\r\n": "secret", "secret": "secret", " two words ": " two words ", "": "", "\n": "",
+	} {
+		if got, err := passwordLine(strings.NewReader(in)); got != want || err != nil {
+			t.Errorf("%q: %q, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"a\nb", "a\n\n", strings.Repeat("x", maxPasswordLine+1)} {
+		if got, err := passwordLine(strings.NewReader(in)); exitStatus(err) != exitUsage {
+			t.Errorf("%.20q: %q, %v", in, got, err)
+		}
+	}
+}
