@@ -21,6 +21,7 @@ import (
 	"postern/internal/mysqltable"
 	"postern/internal/store"
 	"postern/internal/table"
+	"postern/internal/twin"
 	"postern/policyd"
 	"postern/srsd"
 	"postern/srsd/envelope"
@@ -40,6 +41,8 @@ type works struct {
 	policyState string           // commands: the folder of the daemon's state_dir, to be read only
 	policyNow   func() time.Time // of everything in policyd
 	milter      *milter.Metrics
+	twins       *twin.Metrics
+	kept        *twin.Kept // differences of the old path
 	reg         prometheus.Registerer
 	envelopes   *envelope.Metrics // nil until a store is opened
 	pools       *store.Pools
@@ -61,6 +64,9 @@ func newWorks(r role, c *config.Config, reg prometheus.Registerer, log *slog.Log
 	if r.serves("policyd") {
 		w.policyMetrics = newPolicyMetrics(reg)
 		registerRecorder(reg, &w.recorder)
+	}
+	if r.serves("socketmap") || r.serves("tcptable") {
+		w.twins, w.kept = twin.NewMetrics(reg), twin.NewKept(0)
 	}
 	w.tables = table.NewMetrics(reg)
 	w.pools = store.NewPools(store.NewMetrics(reg))
@@ -89,6 +95,8 @@ type assembly struct {
 	stores []*store.Store
 	raw    map[string]lookup.Map // maps of the user's own: one folded key form, cached
 	set    lookup.Set
+	asked  lookup.Set   // set as Postfix asks it: some maps with their old path beside them
+	twin   *twinService // nil without a twin block, and where maps are not ours
 
 	srs     *srsService    // nil without an srsd block, and where it is not ours
 	policy  *policyService // nil without a policyd block, and where it is not ours
@@ -122,6 +130,7 @@ func assemble(ctx context.Context, c *config.Config, w *works, before *assembly)
 	for name := range a.set {
 		w.lookups.Map(name)
 	}
+	a.openTwin()
 	return a, nil
 }
 
@@ -290,6 +299,9 @@ func (a *assembly) start(ctx context.Context) {
 	if a.policy != nil {
 		a.policy.state.start(ctx, a.works.role)
 	}
+	if a.twin != nil {
+		a.twin.start(ctx)
+	}
 }
 
 // ready is nil if Postfix's questions can be answered.
@@ -309,13 +321,14 @@ func (a *assembly) ready() error {
 // retire ends what the assembly after, if there is one, has not taken over.
 func (a *assembly) retire(after *assembly) error {
 	var keep []*store.Store
+	twins := a.twin.stop() // before what it asks is gone
 	if after != nil {
 		keep = after.stores
 	}
 	if a.tables != nil && (after == nil || after.tables == nil || after.tables.keeper != a.tables.keeper) {
 		a.tables.stop()
 	}
-	errs := []error{a.works.pools.Keep(keep...), a.retireSRS(after), a.retirePolicy(after)}
+	errs := []error{twins, a.works.pools.Keep(keep...), a.retireSRS(after), a.retirePolicy(after)}
 	for _, client := range a.clients {
 		errs = append(errs, client.Close())
 	}

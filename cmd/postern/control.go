@@ -19,6 +19,7 @@ import (
 //	POST /flush?map=NAME[&key=KEY]   what is held is read anew
 //	POST /accept?table=NAME          a reload held by the shrink guard passes
 //	POST /bans?key=TYPE:TARGET       a ban was changed: its rows are read anew
+//	GET  /twin                       where the old path answers otherwise
 //	POST /rows?key=TABLE:KEY         a row was changed: it is read anew
 func (s *service) controlHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -26,6 +27,7 @@ func (s *service) controlHandler() http.Handler {
 	mux.HandleFunc("POST /flush", s.serveFlush)
 	mux.HandleFunc("POST /accept", s.serveAccept)
 	mux.HandleFunc("POST /bans", s.serveBans)
+	mux.HandleFunc("GET /twin", s.serveTwin)
 	mux.HandleFunc("POST /rows", s.serveRows)
 	s.routePolicy(mux)
 	return mux

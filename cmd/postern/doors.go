@@ -158,7 +158,7 @@ func (s *service) socketmapServer(c *config.Config) func(context.Context, net.Li
 	server := serve.Server{
 		Daemon: "socketmap", Log: s.log, Metrics: s.conns,
 		Handler: &socketmap.Handler{
-			Maps:     func() lookup.Set { return s.current.Load().set },
+			Maps:     func() lookup.Set { return s.current.Load().asked },
 			Timeout:  answerWithin(c),
 			Observer: socketmap.ObserverOf(s.works.lookups),
 			Log:      s.log,
@@ -174,7 +174,7 @@ func (s *service) tcptableServer(c *config.Config, name string) func(context.Con
 		Handler: &tcptable.Handler{
 			Name: name,
 			Map: lookup.Func(func(ctx context.Context, key string) (string, bool, error) {
-				return s.current.Load().set[name].Lookup(ctx, key)
+				return s.current.Load().asked[name].Lookup(ctx, key)
 			}),
 			Timeout:  answerWithin(c),
 			Observer: tcptable.ObserverOf(s.works.lookups),
