@@ -52,7 +52,7 @@ func newRoot() *cobra.Command {
 	})
 	root.AddCommand(
 		newServe(), newSocketmap(), newTCPTable(), newSRSD(), newPolicyd(),
-		newQuery(), newPolicyCommand(), newSRSCommand(), newFlush(), newAcceptSnapshot(), newBan(), newCheck(), newMigrate(), newIncident(),
+		newQuery(), newPolicyCommand(), newSRSCommand(), newFlush(), newAcceptSnapshot(), newBan(), newCheck(), newMigrate(), newIncident(), newTwin(),
 		newDomain(), newAlias(), newHandle(), newSender(), newUser(), newDKIM(),
 		newSchema(), newDemo(), newVersion(),
 	)
