@@ -32,7 +32,7 @@ func loadedTables() []string {
 // checkDatabase looks at the schema, the rights and the clock.
 func checkDatabase(ctx context.Context, h *Host, f *findings) {
 	at := h.setting("database")
-	if h.Database == nil {
+	if h.Database == nil || h.Config == nil {
 		why := "postern.yaml has no database block"
 		if h.DatabaseErr != nil {
 			why = h.DatabaseErr.Error()

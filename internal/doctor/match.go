@@ -51,5 +51,10 @@ func has(name string) func(seat) bool {
 	return func(s seat) bool { return s.value(name) != "" }
 }
 
+// setsItself is true of a service with a -o of its own for a parameter.
+func setsItself(name string) func(seat) bool {
+	return func(s seat) bool { _, own := s.override(name); return own }
+}
+
 // storesNothing is true where no domain is local.
 func storesNothing(s seat) bool { return s.value("mydestination") == "" }

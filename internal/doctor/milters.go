@@ -94,7 +94,7 @@ func (h *Host) checkGuard(s seat, f *findings) {
 	} else {
 		f.add("guard-missing", at, "policyd: {from_guard: unix:/var/spool/postfix/postern/from-guard}, and "+fix, "smtpd_milters of %s has no From guard: a login may write any address into From", s.where())
 	}
-	if !refusesNull(s) {
+	if signers(h, s) > 0 && !refusesNull(s) {
 		f.add("null-sender", s.at(h, "smtpd_sender_restrictions"), "check_sender_access inline:{ {<> = REJECT 5.7.1 null sender not accepted here} } first in "+"smtpd_sender_restrictions of submission",
 			"smtpd_sender_restrictions of %s lets the null sender in, and no From guard stands behind: OpenDKIM then signs by From, for every domain of this host", s.where())
 	}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +19,9 @@ func checkNames(h *Host, f *findings) {
 		f.add("parameter-twice", e.Place.String(), "remove the line that is not meant", "%s is set again in line %d, and this line does nothing", e.Name, last.Place.Line)
 	}
 	for _, w := range h.Postfix.Warnings {
+		if strings.Contains(w.Text, ": overrides the entry") || strings.Contains(w.Text, ": the service stands in line") {
+			continue // said above, and of services
+		}
 		f.add("parameter-unread", w.Place.String(), "correct the line", "%s", w.Text)
 	}
 	for _, v := range h.views() {
@@ -25,12 +29,21 @@ func checkNames(h *Host, f *findings) {
 			s := v.Get(e.Name)
 			switch {
 			case s.Err != nil:
-				f.add("parameter-broken", e.Place.String(), "correct the value", "%s: %v: the daemons that read it stop", e.Name, s.Err)
+				f.add("parameter-broken", e.Place.String(), "correct the value", "%s: the daemons that read it stop", faultText(s.Err))
 			case !balanced(e.Raw):
 				f.add("parameter-broken", e.Place.String(), "write a } for each {", "%s: the braces do not match: the daemons that read it stop, or take the rest of the list for one word", e.Name)
 			}
 		}
 	}
+}
+
+// faultText is an error of package postconf without its place.
+func faultText(err error) string {
+	var f *postconf.Fault
+	if errors.As(err, &f) {
+		return f.Text
+	}
+	return err.Error()
 }
 
 // views are main.cf and every service.

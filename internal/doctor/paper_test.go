@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -184,9 +185,10 @@ func write(t *testing.T, dir, name, text string) {
 func examine(t *testing.T, h *Host) []Finding {
 	t.Helper()
 	found := Examine(context.Background(), h)
+	scratch := regexp.MustCompile(`/[^ ]*/Test[^ /]*/[0-9]+`)
 	for i := range found {
 		for _, text := range []*string{&found[i].At, &found[i].Effect, &found[i].Fix} {
-			*text = strings.ReplaceAll(*text, h.PostfixDir, "/etc/postfix")
+			*text = scratch.ReplaceAllString(strings.ReplaceAll(*text, h.PostfixDir, "/etc/postfix"), "/scratch")
 		}
 	}
 	return found

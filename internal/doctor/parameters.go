@@ -78,10 +78,10 @@ func (r rule) check(h *Host, s seat, f *findings) {
 	fix := s.set(r.name, r.wanted)
 	switch {
 	case !good && set.Default:
-		f.add(r.kind(), s.at(h, r.name), fix, "%s is not set in %s: %s", r.name, s.where(), r.effect)
+		f.add(r.kind(), s.at(h, r.name), fix, "%s is not set in %s: %s", r.name, s.owner(r.name), r.effect)
 	case !good:
 		f.add(r.kind(), s.at(h, r.name), fix, "%s = %.100s: %s", r.name, value, r.effect)
 	case r.explicit && set.Default:
-		f.add("parameter-unset", s.at(h, r.name), fix, "%s is not set in %s, and its default differs between releases or hosts; where it is another, %s", r.name, s.where(), r.effect)
+		f.add("parameter-unset", s.at(h, r.name), fix, "%s is not set in %s, and its default differs between releases or hosts; where it is another, %s", r.name, s.owner(r.name), r.effect)
 	}
 }

@@ -29,6 +29,20 @@ type seat struct {
 	view    postconf.View
 }
 
+// shared reports a service that lives by main.cf: one of its own -o is an
+// exception.
+func (s seat) shared() bool {
+	return s.role == inbound || s.role == screening || s.role == delivering
+}
+
+// owner names who sets a parameter: the service, or main.cf.
+func (s seat) owner(name string) string {
+	if _, overridden := s.override(name); !overridden && s.shared() {
+		return string(inMain)
+	}
+	return s.where()
+}
+
 // where names the seat in a text.
 func (s seat) where() string {
 	if s.service == nil {
@@ -42,7 +56,7 @@ func (s seat) at(h *Host, name string) string {
 	if entry, overridden := s.override(name); overridden {
 		return entry.Place.String()
 	}
-	if s.service != nil && s.role != inbound && s.role != screening {
+	if s.service != nil && !s.shared() {
 		return s.service.Place.String()
 	}
 	if place := s.view.Get(name).Place; place.File != "" {
@@ -53,7 +67,7 @@ func (s seat) at(h *Host, name string) string {
 
 // set is the command that gives the setting a value.
 func (s seat) set(name, value string) string {
-	if _, overridden := s.override(name); s.service != nil && (overridden || s.role != inbound && s.role != screening) {
+	if _, overridden := s.override(name); s.service != nil && (overridden || !s.shared()) {
 		return "postconf -P '" + s.service.ID() + "/" + name + "=" + value + "'"
 	}
 	return "postconf -e '" + name + " = " + value + "'"

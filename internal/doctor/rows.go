@@ -34,7 +34,7 @@ func rowKinds() []Kind {
 
 // checkRows looks at what the tables say.
 func checkRows(ctx context.Context, h *Host, f *findings) {
-	if h.Database == nil {
+	if h.Database == nil || h.Config == nil {
 		return
 	}
 	r := &rowCheck{host: h, findings: f}

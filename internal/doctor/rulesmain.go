@@ -20,6 +20,8 @@ func hostRules() []rule {
 			effect: "queue ids are used again, and a log or a hold can mean another message"},
 		{role: inMain, name: "message_size_limit", wanted: "50000000", good: from(25_000_000, 1<<40), severity: Note,
 			effect: "mail that large providers accept is refused here"},
+		{role: inMain, name: "service_throttle_time", wanted: "5s", good: oneOf("1s", "2s", "3s", "5s", "10s"), severity: Note,
+			effect: "a daemon that stopped, because a table was not there at that moment, say, is started again after a minute, and its mail waits"},
 		{role: inMain, name: "local_transport", wanted: "error:5.1.1 no mailboxes on this host", good: begins("error:"), when: storesNothing, severity: Warning,
 			effect: "user@[address of this host] is delivered to accounts of this machine"},
 		{role: inMain, name: "local_recipient_maps", wanted: "", when: storesNothing, severity: Note,

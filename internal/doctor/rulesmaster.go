@@ -21,7 +21,7 @@ func submissionRules() []rule {
 			effect: "nobody knows which sender belongs to which login: with reject_sender_login_mismatch nothing can be submitted, without it any login sends as anybody"},
 		{role: submission, name: "smtpd_discard_ehlo_keywords", wanted: "silent-discard, etrn", good: lacks("dsn"), severity: Note,
 			effect: "mail programs here cannot ask for delivery notices"},
-		{role: submission, name: "smtpd_delay_reject", wanted: "yes", severity: Error,
+		{role: submission, name: "smtpd_delay_reject", wanted: "yes", when: setsItself("smtpd_delay_reject"), severity: Error,
 			effect: "permit_sasl_authenticated is asked before anybody can log in, and all are refused"},
 		{role: submission, name: "recipient_canonical_maps", wanted: "", severity: Warning,
 			effect: "recipients of submitted mail are looked up in SRS: submission depends on srsd, and mail to an SRS address is sent to whom it hides"},

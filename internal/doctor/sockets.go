@@ -44,15 +44,14 @@ func checkSockets(ctx context.Context, h *Host, f *findings) {
 	if h.Postfix == nil {
 		return
 	}
-	tried := map[string]bool{}
+	tried, shut := map[string]bool{}, map[string]bool{}
 	for _, d := range h.socketDoors() {
-		key := fmt.Sprint(d.endpoint.Text, " ", d.chrooted(), " ", d.protocol, " ", d.name)
-		if tried[key] {
+		door := fmt.Sprint(d.endpoint.Text, " ", d.chrooted(), " ", d.protocol)
+		if tried[door+" "+d.name] || shut[door] {
 			continue
 		}
-		tried[key] = true
-		d.look(h, f)
-		d.try(ctx, h, f)
+		tried[door+" "+d.name] = true
+		shut[door] = !d.look(h, f) || !d.try(ctx, h, f)
 	}
 }
 
@@ -66,7 +65,7 @@ func (h *Host) socketDoors() []socketDoor {
 		if opener == nil || l.Refused {
 			continue
 		}
-		d := socketDoor{seat: seat{service: opener, view: h.Postfix.View(opener)}, at: orFile(l.Table.Place, l.Service.Place), use: strings.TrimSpace(l.Parameter + " " + l.Restriction)}
+		d := socketDoor{seat: seat{service: opener, view: h.Postfix.View(opener)}, at: h.placeOf(l), use: strings.TrimSpace(l.Parameter + " " + l.Restriction)}
 		switch {
 		case l.Table.Is("socketmap"):
 			endpoint, name := l.Table.Socketmap()
@@ -114,24 +113,26 @@ func milterAddress(text string) string {
 	return words[0]
 }
 
-// look judges what can be seen without connecting.
-func (d socketDoor) look(h *Host, f *findings) {
+// look judges what can be seen without connecting. It reports whether there is
+// a point in connecting.
+func (d socketDoor) look(h *Host, f *findings) bool {
 	if !d.endpoint.Unix {
 		if d.chrooted() && d.endpoint.Host != "" && net.ParseIP(d.endpoint.Host) == nil {
 			d.lookName(h, f)
 		}
-		return
+		return true
 	}
 	queue := strings.TrimSuffix(d.seat.view.Value("queue_directory"), "/")
 	if rest, inside := strings.CutPrefix(d.endpoint.Path, queue+"/"); d.chrooted() && inside {
 		f.add("socket-outside", d.at, "write unix:"+rest, "%s of %s: %s is looked for below %s, where the service is confined: it is not there", d.use, d.seat.where(), d.endpoint.Text, queue)
-		return
+		return false
 	}
 	info, err := h.Files.Stat(d.seat.view.SocketPath(d.endpoint))
 	if err == nil && info.Mode.Perm()&0o002 != 0 {
 		path := d.seat.view.SocketPath(d.endpoint)
 		f.add("socket-open", path, "listen: [{at: unix:"+path+", owner: postfix, group: postfix, mode: 0660}]", "%s has mode %04o: every program on this host may ask, and spend limits", path, info.Mode.Perm())
 	}
+	return true
 }
 
 // lookName wants names resolved inside the chroot.
@@ -145,10 +146,11 @@ func (d socketDoor) lookName(h *Host, f *findings) {
 	f.add("socket-name", d.at, "write the address: 127.0.0.1", "%s of %s: %s names a host, and there is neither etc/hosts nor etc/resolv.conf in %s: the name is not found there", d.use, d.seat.where(), d.endpoint.Text, queue)
 }
 
-// try asks a question that changes nothing.
-func (d socketDoor) try(ctx context.Context, h *Host, f *findings) {
+// try asks a question that changes nothing, and reports whether somebody
+// answered.
+func (d socketDoor) try(ctx context.Context, h *Host, f *findings) bool {
 	if h.Asker == nil {
-		return
+		return false
 	}
 	q := Question{Socket: d.address(), Chroot: d.chrooted(), Protocol: d.protocol, Map: d.name, Key: probeKey(d.name)}
 	answer, err := h.Asker.Ask(ctx, q)
@@ -167,6 +169,7 @@ func (d socketDoor) try(ctx context.Context, h *Host, f *findings) {
 	default:
 		d.judge(ctx, h, answer, f)
 	}
+	return err == nil
 }
 
 // address is the endpoint as Question wants it.

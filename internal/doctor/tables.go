@@ -34,8 +34,10 @@ func checkTables(ctx context.Context, h *Host, f *findings) {
 		return
 	}
 	for _, l := range h.Postfix.Lookups() {
-		t := &tableCheck{host: h, lookup: l, findings: f}
-		t.at = orFile(l.Table.Place, l.Service.Place)
+		if l.Restriction == "" && h.Postfix.View(l.Service).Get(l.Parameter).Default {
+			continue // it has the tables of another parameter
+		}
+		t := &tableCheck{host: h, lookup: l, findings: f, at: h.placeOf(l)}
 		switch {
 		case l.Refused && (l.Table.Is("socketmap", "tcp") || l.Table.Proxy):
 			f.add("table-refused", t.at, "keep a mysql: or a file table here", "%s: %s refuses %s: its lookups fail", l.Parameter, l.Service.Daemon(), l.Table.Text)
@@ -60,6 +62,17 @@ type tableCheck struct {
 	*findings
 }
 
+// placeOf is where a table is named. Where $postern or another name stands for
+// its first part, that is not where the name was given its value.
+func (h *Host) placeOf(l postconf.Lookup) string {
+	for _, e := range h.Postfix.Main {
+		if e.Place == l.Table.Place && e.Name != l.Parameter {
+			return orFile(h.Postfix.View(l.Service).Get(l.Parameter).Place, l.Service.Place)
+		}
+	}
+	return orFile(l.Table.Place, l.Service.Place)
+}
+
 // use names the parameter, and the restriction in it.
 func (t *tableCheck) use() string {
 	return strings.TrimSpace(t.lookup.Parameter + " " + t.lookup.Restriction)
@@ -69,7 +82,7 @@ func (t *tableCheck) use() string {
 func (t *tableCheck) mysql(ctx context.Context) {
 	name := t.lookup.Table.Name
 	if !t.lookup.Refused && !slices.Contains(t.trusted(), t.lookup.Parameter) {
-		t.add("mysql-left", t.at, "serve it: maps: {NAME: {cf: "+name+", search: "+string(t.lookup.Search)+"}}, and write socketmap:unix:postern/socketmap:NAME", "%s: %s is asked of the database by each process of %s itself", t.use(), t.lookup.Table.Text, t.lookup.Service.Daemon())
+		t.add("mysql-left", t.at, "serve it: maps: {NAME: {cf: "+name+", search: "+string(t.lookup.Search)+"}}, and write socketmap:unix:postern/socketmap:NAME", "%s: %s is asked of the database by Postfix itself, one connection for each process", t.use(), t.lookup.Table.Text)
 	}
 	text, err := t.host.Files.Read(name)
 	if err != nil {

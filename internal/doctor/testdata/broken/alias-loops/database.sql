@@ -1,0 +1,2 @@
+INSERT INTO domain (name, active) VALUES ('fwd.example', 1), ('old.example', 0);
+INSERT INTO alias (address, goto) VALUES ('a@fwd.example', 'b@fwd.example'), ('b@fwd.example', 'c+x@fwd.example'), ('c@fwd.example', 'a@fwd.example'), ('lost@fwd.example', 'x@old.example'), ('gone@fwd.example', 'nobody@fwd.example'), ('x@other.example', 'x@example.net'), ('empty@fwd.example', ' '), ('fine@fwd.example', 'd@fwd.example'), ('d@fwd.example', 'd@example.net')

@@ -1,0 +1,1 @@
+INSERT INTO domain (name, active) VALUES ('mx.example.org', 1)

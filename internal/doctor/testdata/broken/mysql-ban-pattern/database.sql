@@ -1,0 +1,1 @@
+ALTER TABLE api_bans DROP COLUMN ban_pattern

@@ -1,0 +1,1 @@
+INSERT INTO domain (name, active) VALUES ('srs.example.org', 1)
