@@ -43,8 +43,7 @@
 //
 // # Order
 //
-// OpenDKIM refuses to start when SigningTable names a key that KeyTable lacks.
-// So KeyTable is written first with the lines of both states, then SigningTable,
+// OpenDKIM defers the mail of a domain whose key KeyTable lacks. So KeyTable is written first with the lines of both states, then SigningTable,
 // then KeyTable again without what is no longer used. Each write is a file
 // beside the table, synchronised, and a rename: whenever a run ends, by a crash
 // or a full disk, the tables fit each other, and the next run finishes.

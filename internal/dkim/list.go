@@ -57,7 +57,7 @@ func (j *job) left(d Domain, signing line) Domain {
 	entry, ok := j.entry(name)
 	if !ok {
 		d.Selector = ""
-		d.Trouble = j.signTab.path + ":" + strconv.Itoa(signing.number) + " names a key that KeyTable lacks: OpenDKIM does not start"
+		d.Trouble = j.signTab.path + ":" + strconv.Itoa(signing.number) + " names a key that KeyTable lacks: OpenDKIM defers the mail"
 		return d
 	}
 	domain, rest, _ := strings.Cut(entry.value, ":")

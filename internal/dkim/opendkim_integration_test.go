@@ -505,3 +505,19 @@ func TestKeyInTrouble(t *testing.T) {
 		})
 	}
 }
+
+// TestUnknownKey: why KeyTable is written before SigningTable.
+func TestUnknownKey(t *testing.T) {
+	dir := folder(t)
+	synced(t, dir, "example.org")
+	if err := os.Truncate(filepath.Join(dir, "KeyTable"), 0); err != nil {
+		t.Fatal(err)
+	}
+	f := start(t, dir, asShipped)
+	if f.failed != "" {
+		t.Fatal(f.failed)
+	}
+	if v := f.pass(t, aMail()); v.action.Code != milter.ActTempFail {
+		t.Errorf("mail of a domain whose key is in no table: %+v, added %q", v.action, v.added)
+	}
+}
