@@ -49,6 +49,7 @@ func playScripts(t *testing.T, dir string, variables ...string) {
 			"socketmap": askSocketmap,
 			"send":      sendBytes,
 			"ask":       askPolicy,
+			"guard":     askGuard,
 			"many":      runMany,
 			"listing":   listFiles,
 			"traffic":   writeTraffic,
