@@ -44,21 +44,23 @@ func Open(dir string, defaults Defaults) (*Config, error) {
 		entries:    map[string]Entry{},
 		defaults:   defaults,
 	}
-	if err := c.readMain(); err != nil {
-		return nil, fmt.Errorf("main.cf: %w", err)
-	}
-	if err := c.readMaster(); err != nil {
-		return nil, fmt.Errorf("master.cf: %w", err)
+	for _, file := range []struct {
+		path  string
+		parse func(lines []traced) error
+	}{{c.MainFile, c.parseMain}, {c.MasterFile, c.parseMaster}} {
+		lines, faults, err := readLogical(file.path)
+		c.Warnings = append(c.Warnings, faults...)
+		if err == nil {
+			err = file.parse(lines)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Base(file.path), err)
+		}
 	}
 	return c, nil
 }
 
-func (c *Config) readMain() error {
-	lines, faults, err := readLogical(c.MainFile)
-	if err != nil {
-		return err
-	}
-	c.Warnings = append(c.Warnings, faults...)
+func (c *Config) parseMain(lines []traced) error {
 	for _, line := range lines {
 		name, value, err := splitNameValue(line)
 		if err != nil {

@@ -15,7 +15,7 @@ const (
 // expander expands one value.
 type expander struct {
 	view   View
-	result traced
+	result builder
 	level  int
 	steps  int
 }
@@ -26,7 +26,7 @@ func (v View) expand(t traced) (traced, error) {
 	}
 	e := &expander{view: v}
 	err := e.text(t)
-	return e.result, err
+	return e.result.traced(), err
 }
 
 // nested expands with the level and the bounds of e, to a text of its own.
@@ -34,7 +34,7 @@ func (e *expander) nested(t traced) (string, error) {
 	inner := &expander{view: e.view, level: e.level, steps: e.steps}
 	err := inner.text(t)
 	e.steps = inner.steps
-	return inner.result.text, err
+	return string(inner.result.text), err
 }
 
 // text appends t with its $names expanded.

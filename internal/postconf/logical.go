@@ -33,15 +33,16 @@ func readLogical(path string) ([]traced, []*Fault, error) {
 // logicalLines joins continuation lines as readlline(3) of Postfix does:
 // without anything between, comments and blank lines left out.
 func logicalLines(path string, content []byte) (lines []traced, faults []*Fault) {
-	var current traced
+	var joined builder
 	flush := func() {
+		current := joined.traced()
 		if current.text != "" && isSpace(current.text[0]) {
 			faults = append(faults, &Fault{current.at(0),
 				fmt.Sprintf("%.40q starts with white space but continues nothing: Postfix passes over it", current.text)})
 		} else if current.text != "" {
 			lines = append(lines, current)
 		}
-		current = traced{}
+		joined = builder{}
 	}
 	for number := 1; len(content) > 0; number++ {
 		var line []byte
@@ -53,7 +54,7 @@ func logicalLines(path string, content []byte) (lines []traced, faults []*Fault)
 		if blank := strings.TrimLeft(string(line), " \t\v\f\r"); blank == "" || blank[0] == '#' {
 			continue
 		}
-		current.add(traced{string(line), []mark{{0, Place{path, number}}}})
+		joined.add(traced{string(line), []mark{{0, Place{path, number}}}})
 	}
 	flush()
 	return lines, faults

@@ -56,12 +56,7 @@ func (c *Config) Service(name, kind string) *Service {
 	return nil
 }
 
-func (c *Config) readMaster() error {
-	lines, faults, err := readLogical(c.MasterFile)
-	if err != nil {
-		return err
-	}
-	c.Warnings = append(c.Warnings, faults...)
+func (c *Config) parseMaster(lines []traced) error {
 	for _, line := range lines {
 		s, err := parseService(line)
 		if err != nil {

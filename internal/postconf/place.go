@@ -66,20 +66,30 @@ func (t traced) slice(i, j int) traced {
 	return part
 }
 
-// add appends u.
-func (t *traced) add(u traced) {
-	if u.text == "" {
+// builder puts traced texts together.
+type builder struct {
+	text  []byte
+	marks []mark
+}
+
+// add appends t.
+func (b *builder) add(t traced) {
+	if t.text == "" {
 		return
 	}
-	for _, m := range u.marks {
-		if n := len(t.marks); n == 0 || t.marks[n-1].place != m.place {
-			t.marks = append(t.marks, mark{len(t.text) + m.offset, m.place})
+	for _, m := range t.marks {
+		if n := len(b.marks); n == 0 || b.marks[n-1].place != m.place {
+			b.marks = append(b.marks, mark{len(b.text) + m.offset, m.place})
 		}
 	}
-	if len(u.marks) == 0 { // a default after other text
-		t.marks = append(t.marks, mark{len(t.text), Place{}})
+	if len(t.marks) == 0 { // a default after other text
+		b.marks = append(b.marks, mark{len(b.text), Place{}})
 	}
-	t.text += u.text
+	b.text = append(b.text, t.text...)
+}
+
+func (b *builder) traced() traced {
+	return traced{string(b.text), b.marks}
 }
 
 // trim cuts white space off both ends.
