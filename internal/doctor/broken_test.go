@@ -48,7 +48,7 @@ INSERT INTO api_bans (ban_type, ban_value, reason) VALUES ('domain', 'spam.examp
 //	master.cf      an entry replaces or adds; !NAME TYPE removes;
 //	               NAME TYPE -o X=Y and NAME TYPE !-o X change one option
 //	opendkim.conf  NAME VALUE replaces or adds; !NAME removes
-//	postern.yaml   "- line" is replaced by the "+ lines" behind it
+//	postern.yaml   the line that begins with "- this" is replaced by the "+ lines" behind it
 //	database.sql   rows, besides none
 //	world          file PATH MODE OWNER:GROUP|missing|denied; ask SOCKET[:MAP] ANSWER;
 //	               dns TYPE NAME VALUE|none|trouble
@@ -233,18 +233,20 @@ func changeOpenDKIM(text, changes string) string {
 // patch replaces lines of a text.
 func patch(t *testing.T, text, changes string) string {
 	t.Helper()
-	var from []string
+	replacing := false
 	for line := range strings.Lines(changes) {
 		line = strings.TrimSuffix(line, "\n")
 		switch {
 		case strings.HasPrefix(line, "- "):
-			if !strings.Contains(text, line[2:]+"\n") {
-				t.Fatalf("postern.yaml has no line %q", line[2:])
-			}
-			from = []string{line[2:]}
 			text = strings.ReplaceAll(text, "\x00\n", "")
-			text = strings.Replace(text, line[2:]+"\n", "\x00\n", 1)
-		case strings.HasPrefix(line, "+ ") && from != nil:
+			lines := strings.Split(text, "\n")
+			i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, line[2:]) })
+			if i < 0 {
+				t.Fatalf("postern.yaml has no line that begins with %q", line[2:])
+			}
+			lines[i], replacing = "\x00", true
+			text = strings.Join(lines, "\n")
+		case strings.HasPrefix(line, "+ ") && replacing:
 			text = strings.Replace(text, "\x00\n", line[2:]+"\n\x00\n", 1)
 		case strings.HasPrefix(line, "+ "):
 			text += line[2:] + "\n"
