@@ -231,6 +231,18 @@ func (s *stack) exec(t *testing.T, statement string, args ...any) {
 	}
 }
 
+// awaitAlias waits until a row that was inserted is known, which takes up to a
+// second with the change feed.
+func (s *stack) awaitAlias(t *testing.T, address string) {
+	t.Helper()
+	if err := await("the alias is known", func() error {
+		_, err := run("", "postmap", "-q", address, "socketmap:unix:/var/spool/postfix/postern/socketmap:virtual")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // logged waits for a line that matches after mark (s.log.Len()) and returns its submatches.
 func (s *stack) logged(t *testing.T, mark int, pattern string) []string {
 	t.Helper()

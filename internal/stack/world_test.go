@@ -102,6 +102,21 @@ func (w *world) take(recipient string) (message, bool) {
 	return message{}, false
 }
 
+// takeAll takes all messages whose first recipient begins with a prefix.
+func (w *world) takeAll(prefix string) []message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found []message
+	w.taken = slices.DeleteFunc(w.taken, func(m message) bool {
+		if !strings.HasPrefix(m.Recipients[0], prefix) {
+			return false
+		}
+		found = append(found, m)
+		return true
+	})
+	return found
+}
+
 // has reports the recipients that have mail which match.
 func (w *world) has(match func(recipient string) bool) []string {
 	w.mu.Lock()
