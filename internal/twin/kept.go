@@ -114,5 +114,5 @@ func (k *Kept) add(d Difference) {
 func (k *Kept) Differences() []Difference {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return slices.Concat([]Difference{}, k.different, k.meant)
+	return append(append([]Difference{}, k.different...), k.meant...)
 }
