@@ -25,12 +25,16 @@ func (c *comparer) why(ctx context.Context, ask Ask, d Difference, reason string
 			return "a sender may belong to several logins: all are named"
 		}
 	case maps.BlockLocalSenders:
-		if d.Old == "-" {
+		if d.Old == "-" && c.below(ctx, domain) {
 			return "below a hosted domain: forged subdomains are refused, too"
 		}
-		return "the same refusal in other words"
+		if d.Old != "-" {
+			return "the same refusal in other words"
+		}
 	case maps.BannedDomains:
-		return "the same ban in other words, or one of several"
+		if d.Old != "-" {
+			return "the same ban in other words, or one of several"
+		}
 	}
 	if d.Old == "-" && (local == "postmaster" || local == "abuse") {
 		return "postmaster and abuse of a hosted domain reach the operator"
@@ -80,6 +84,20 @@ func (c *comparer) hosted(ctx context.Context, domain string) bool {
 	}
 	_, found, err := m.Lookup(ctx, domain)
 	return found && err == nil
+}
+
+// below reports a domain with a hosted one among its parents.
+func (c *comparer) below(ctx context.Context, domain string) bool {
+	for {
+		_, parent, found := strings.Cut(domain, ".")
+		if !found {
+			return false
+		}
+		if c.hosted(ctx, parent) {
+			return true
+		}
+		domain = parent
+	}
 }
 
 // reserved reports a reserved handle that is not allowed.
