@@ -55,6 +55,8 @@ func forwardRules() []rule {
 			effect: "long lines of forwarded mail are folded at this length, which breaks their DKIM signatures"},
 		{role: delivering, name: "disable_mime_output_conversion", wanted: "yes", severity: Warning,
 			effect: "8-bit mail is converted for servers without 8BITMIME, which breaks its DKIM signature"},
+		{role: inMain, name: "message_drop_headers", wanted: "bcc, resent-bcc, return-path", good: lacks("content-length"), severity: Note,
+			effect: "the header Content-Length is taken out of forwarded mail, which breaks the DKIM signatures that cover it"},
 		{role: inMain, name: "always_add_missing_headers", wanted: "no", severity: Warning,
 			effect: "headers are added to forwarded mail, which can break its DKIM signature"},
 		{role: inMain, name: "remote_header_rewrite_domain", wanted: "", severity: Warning,
