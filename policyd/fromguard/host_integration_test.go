@@ -33,6 +33,7 @@ type host struct {
 	sink   *scratch.Sink
 	rig    *rig
 	submit string            // where the service listens
+	plain  string            // where one listens that rewrites no headers and lets NUL bytes pass
 	keys   map[string]string // DKIM records by the names in the DNS
 	mails  int
 	stop   func()
@@ -51,22 +52,22 @@ func startHost(t *testing.T, root string) *host {
 	h.swap(h.rig.handler.Guard)
 	h.rig.handler.Guard = h.rules.Load
 	h.serveGuard(folder(t, root))
-	sasl, dkim, port := freePort(t), freePort(t), freePort(t)
+	sasl, dkim, port, plain := freePort(t), freePort(t), freePort(t), freePort(t)
 	h.startDovecot(sasl)
 	h.startOpenDKIM(dkim)
-	h.submit = "127.0.0.1:" + port
+	h.submit, h.plain = "127.0.0.1:"+port, "127.0.0.1:"+plain
+	options := "  -o smtpd_sasl_auth_enable=yes\n  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n" +
+		"  -o smtpd_sender_restrictions=reject_sender_login_mismatch\n" +
+		"  -o smtpd_milters=unix:" + strings.TrimPrefix(h.guard, root) + ",inet:127.0.0.1:" + dkim + "\n"
 	h.mta = scratchtest.Postfix(t, scratch.PostfixOptions{Root: root,
 		Main: map[string]string{
 			"relayhost": h.sink.Nexthop(), "mynetworks": "", "smtpd_sasl_type": "dovecot", "smtpd_sasl_path": "inet:127.0.0.1:" + sasl,
 			"milter_default_action": "tempfail", "smtpd_error_sleep_time": "0", "smtpd_hard_error_limit": "1000", "smtpd_junk_command_limit": "1000",
-			"smtpd_client_connection_rate_limit": "0", "message_size_limit": "50000000",
+			"smtpd_client_connection_rate_limit": "0", "message_size_limit": "50000000", "disable_mime_output_conversion": "yes", "smtp_line_length_limit": "0",
 			"smtpd_sender_login_maps": "inline:{ {alice@fwd.test=alice} {ceo@b.test=ceo} }",
 		},
-		Master: h.submit + " inet n - n - - smtpd\n  -o smtpd_sasl_auth_enable=yes\n" +
-			"  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n" +
-			"  -o smtpd_sender_restrictions=reject_sender_login_mismatch\n" +
-			"  -o cleanup_service_name=subcleanup\n" +
-			"  -o smtpd_milters=unix:" + strings.TrimPrefix(h.guard, root) + ",inet:127.0.0.1:" + dkim + "\n" +
+		Master: h.submit + " inet n - n - - smtpd\n" + options + "  -o cleanup_service_name=subcleanup\n" +
+			h.plain + " inet n - n - - smtpd\n" + options + "  -o local_header_rewrite_clients=\n" +
 			"subcleanup unix n - n - 0 cleanup\n  -o message_reject_characters=\\0\n",
 	})
 	return h

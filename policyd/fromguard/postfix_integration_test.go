@@ -37,6 +37,7 @@ func testPostfix(t *testing.T, root string) {
 	for _, m := range mails() {
 		t.Run(m.name, func(t *testing.T) { h.play(t, m) })
 	}
+	t.Run("headers as they come", h.testPlain)
 	t.Run("one session", h.testSession)
 	t.Run("many headers", h.testManyHeaders)
 	t.Run("shadow", h.testShadow)
@@ -95,7 +96,12 @@ func mails() []mail {
 // dial logs in.
 func (h *host) dial(t *testing.T, login string) *scratch.Dialog {
 	t.Helper()
-	d, err := scratch.DialSMTP(t.Context(), h.submit)
+	return h.dialAt(t, h.submit, login)
+}
+
+func (h *host) dialAt(t *testing.T, addr, login string) *scratch.Dialog {
+	t.Helper()
+	d, err := scratch.DialSMTP(t.Context(), addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,6 +205,28 @@ func (h *host) arrived(t *testing.T, subject string) []byte {
 			t.Fatalf("no mail with %s arrived", subject)
 		case <-time.After(10 * time.Millisecond):
 		}
+	}
+}
+
+// testPlain has Postfix show the guard what the client sent.
+func (h *host) testPlain(t *testing.T) {
+	for _, m := range []mail{
+		{name: "no From", from: "<alice@fwd.test>", header: "To: b@out.test", want: "550 5.7.1 Header From: missing"},
+		{name: "no From, null sender", from: "<>", header: "To: b@out.test", want: "550 5.7.1 Header From: missing"},
+		{name: "nothing", from: "<>", header: "", want: "550 5.7.1 Header From: missing"},
+		{name: "source route", from: "<alice@fwd.test>", header: "From: <@b.test:alice@fwd.test>", want: "550 5.7.1 Header From: <:"},
+		{name: "no domain", from: "<alice@fwd.test>", header: "From: alice", want: "550 5.7.1 Header From: an address is missing"},
+		{name: "a final dot", from: "<alice@fwd.test>", header: "From: alice@fwd.test.", want: "550 5.7.1 Header From: a domain that is no name"},
+		{name: "quoted local part", from: "<alice@fwd.test>", header: "From: \"ceo@b.test\"@fwd.test", want: "550 5.7.1 Header From: a name before"},
+		{name: "own", from: "<>", header: "From: alice@fwd.test", want: "250"},
+		{name: "what stands behind a NUL is not shown", from: "<alice@fwd.test>", header: "From: alice@fwd.test\x00, ceo@b.test", want: "250"},
+	} {
+		t.Run(m.name, func(t *testing.T) {
+			reply, _ := h.send(t, h.dialAt(t, h.plain, "alice"), m.from, m.header)
+			if !strings.HasPrefix(reply, m.want) {
+				t.Errorf("%s, want %s", reply, m.want)
+			}
+		})
 	}
 }
 
