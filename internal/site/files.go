@@ -20,7 +20,7 @@ var places = []struct {
 	{"postfix/mysql/*.cf", "etc/postfix", 0},
 	{"postfix/postern.yaml", "etc/postern/postern.yaml", 0},
 	{"dovecot/dovecot.conf", "etc/dovecot/dovecot.conf", 13},
-	{"dovecot/database.cnf", "etc/dovecot/database.cnf", 13},
+	{"dovecot/database.cnf", "etc/dovecot/database.cnf", 0},
 	{"dovecot/dovecot-2.3.conf", "etc/dovecot/dovecot.conf", 12},
 	{"dovecot/dovecot-sql.conf.ext", "etc/dovecot/dovecot-sql.conf.ext", 12},
 	{"opendkim/opendkim.conf", "etc/opendkim.conf", 0},
