@@ -43,13 +43,18 @@ func newCheck() *cobra.Command {
 		if err := print(cmd.OutOrStdout(), found); err != nil {
 			return temporary(fmt.Errorf("check: print: %w", err))
 		}
-		switch doctor.Worst(found) {
-		case doctor.Error:
-			return badConfig(nil)
-		case doctor.Warning:
-			return no()
-		}
-		return nil
+		return checkStatus(doctor.Worst(found))
 	}
 	return cmd
+}
+
+// checkStatus is the exit status of the worst finding.
+func checkStatus(worst doctor.Severity) error {
+	switch worst {
+	case doctor.Error:
+		return badConfig(nil)
+	case doctor.Warning:
+		return no()
+	}
+	return nil
 }

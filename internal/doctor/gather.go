@@ -33,10 +33,11 @@ func Gather(ctx context.Context, o Options) (h *Host, closeAll func()) {
 	if h.PostfixDir == "" && h.Config != nil {
 		h.PostfixDir = h.Config.Postfix.ConfigDirectory
 	}
-	if h.PostfixDir == "" {
+	named := h.PostfixDir != ""
+	if !named {
 		h.PostfixDir = DefaultPostfixDir
 	}
-	h.readPostfix(ctx, o.PostfixDir != "")
+	h.readPostfix(ctx, named)
 	h.readOpenDKIM(o.OpenDKIM)
 	h.resolver()
 	return h, h.openDatabase()

@@ -25,7 +25,7 @@ func (p Process) connect(ctx context.Context, q Question) (net.Conn, error) {
 	}
 	owner, err := user.Lookup(p.User)
 	if err != nil {
-		return nil, fmt.Errorf("mail_owner %s: %w", p.User, err)
+		return nil, fmt.Errorf("%w: mail_owner %s: %w", ErrNoRight, p.User, err)
 	}
 	address, err := socketAddress(ctx, q.Socket)
 	if err != nil {

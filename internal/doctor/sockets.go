@@ -157,7 +157,7 @@ func (d socketDoor) try(ctx context.Context, h *Host, f *findings) bool {
 	path := d.endpoint.Text
 	switch {
 	case errors.Is(err, ErrNoRight):
-		f.add("socket-unseen", "sockets", "run postern check as root", "no socket was tried: %v", ErrNoRight)
+		f.add("socket-unseen", "sockets", "run postern check as root", "no socket was tried: %v", err)
 	case errors.Is(err, errSilent):
 		f.add("socket-silent", d.at, "see what listens at "+path, "%s of %s: %s: %v", d.use, d.seat.where(), path, err)
 	case noRight(err):
