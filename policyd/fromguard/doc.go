@@ -33,9 +33,10 @@
 //     these headers, the login itself where it is an address, or a row for
 //     @domain. Other addresses of the login are not known to the map.
 //
-// From must be there. Postfix adds a missing one from the envelope sender, or as
-// MAILER-DAEMON@$myorigin where that is null, which is nobody's: a notification
-// must bring its From. With Resent- headers Postfix adds no From either.
+// From must be there. To mail of local_header_rewrite_clients Postfix adds a
+// missing one from the envelope sender, or MAILER-DAEMON without a domain where
+// that is null, which is refused: a notification must bring its From. Beside
+// Resent- headers it adds a Resent-From and no From.
 //
 // An address in a display name is held to the same rule, since readers show the
 // name in the place of the address; by default that is only logged (Shadow). A
