@@ -22,6 +22,7 @@ import (
 // migration is the command line of migrate.
 type migration struct {
 	options migrate.Options
+	prepare bool // write the files, leave Postfix alone
 	apply   bool
 	accept  bool
 	keys    int
@@ -35,9 +36,9 @@ func newMigrate() *cobra.Command {
 		Long: "Read main.cf, master.cf, the mysql: tables that they name and PostSRSd's settings, and print the\n" +
 			"postern.yaml for them, the lines for the switch and the lines for the way back. Both sides are asked\n" +
 			"the same keys, from the tables and from mail logs, and what they answer differently is listed with the\n" +
-			"reason. --apply then writes the files; what was there is kept under another name. Nothing is started or\n" +
-			"reloaded. Exit status 1: --apply was refused because of differences without a known reason.",
-		Example: "  postern migrate --postfix /etc/postfix\n  postern migrate --postfix /etc/postfix --log /var/log/mail.log --apply",
+			"reason. --prepare then writes postern.yaml, so that postern can be started; --apply switches Postfix, too.\n" +
+			"What was there is kept under another name. Nothing is started or reloaded. Exit status 1: it was refused because of differences without a known reason.",
+		Example: "  postern migrate --postfix /etc/postfix\n  postern migrate --postfix /etc/postfix --log /var/log/mail.log --prepare\n  postern migrate --postfix /etc/postfix --apply",
 		Args:    cobra.NoArgs,
 	}
 	var m migration
@@ -50,7 +51,8 @@ func newMigrate() *cobra.Command {
 	flags.BoolVar(&m.options.ThisInstance, "this-instance", false, "migrate DIR alone although it leads other Postfix instances")
 	flags.StringArrayVar(&m.logs, "log", nil, "mail `log` whose addresses are asked, too; - is standard input; may be repeated")
 	flags.IntVar(&m.keys, "keys", 100_000, "ask at most `N` keys of each map, spread evenly; 0: all")
-	flags.BoolVar(&m.apply, "apply", false, "write the files")
+	flags.BoolVar(&m.prepare, "prepare", false, "write postern.yaml and the secrets, and leave main.cf and master.cf alone")
+	flags.BoolVar(&m.apply, "apply", false, "write the files, and switch main.cf and master.cf")
 	flags.BoolVar(&m.accept, "accept-differences", false, "apply even if answers differ without a known reason")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if m.options.Dir == "" {
@@ -90,18 +92,33 @@ func (m *migration) run(ctx context.Context, stdin io.Reader, out, stderr io.Wri
 		return temporary(fmt.Errorf("migrate: nothing was changed: %w", err))
 	}
 	printComparison(out, found)
-	if !m.apply {
+	if !m.apply && !m.prepare {
 		return nil
 	}
 	if found.Unexplained > 0 && !m.accept {
 		fmt.Fprintf(stderr, "postern: migrate: nothing was changed: %d answers differ without a known reason; --accept-differences applies all the same\n", found.Unexplained)
 		return no()
 	}
-	backups, err := plan.Apply(ctx, time.Now())
+	return m.write(ctx, plan, out)
+}
+
+// write changes the files, and says what comes next.
+func (m *migration) write(ctx context.Context, plan *migrate.Plan, out io.Writer) error {
+	var backups []string
+	var err error
+	if m.apply {
+		backups, err = plan.Apply(ctx, time.Now())
+	} else {
+		backups, err = plan.Prepare(time.Now())
+	}
 	if err != nil {
 		return temporary(fmt.Errorf("migrate: everything is as it was: %w", err))
 	}
-	printApplied(out, plan, backups)
+	next := plan.Ready()
+	if m.apply {
+		next = append(next, plan.Finish()...)
+	}
+	printWritten(out, backups, next...)
 	return nil
 }
 

@@ -107,6 +107,12 @@ func TestMigrate(t *testing.T) {
 	if _, err := os.Stat(file); err == nil {
 		t.Error("postern.yaml was written without --apply")
 	}
+	if out := migrate(0, "--prepare"); !strings.Contains(out, "# now run:\ninstall -d -o postern") {
+		t.Errorf("after --prepare: %s", out)
+	}
+	if now, _ := os.ReadFile(filepath.Join(dir, "main.cf")); !bytes.Equal(main, now) {
+		t.Errorf("main.cf was changed by --prepare: %s", now)
+	}
 	if out := migrate(0, "--apply"); !strings.Contains(out, "systemctl enable --now postern") || !strings.Contains(out, "# kept: "+filepath.Join(dir, "main.cf.before-postern-")) {
 		t.Errorf("after --apply: %s", out)
 	}

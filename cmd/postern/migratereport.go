@@ -21,6 +21,8 @@ func printPlan(out io.Writer, plan *migrate.Plan) {
 		}
 		fmt.Fprintln(out, strings.TrimRight(string(f.Content), "\n"))
 	}
+	fmt.Fprintln(out, "\n# ==== first, when the files above are there")
+	printLines(out, plan.Ready())
 	fmt.Fprintln(out, "\n# ==== the switch")
 	for _, edit := range plan.Edits {
 		for _, why := range edit.Why {
@@ -28,8 +30,7 @@ func printPlan(out io.Writer, plan *migrate.Plan) {
 		}
 	}
 	printLines(out, plan.Switch())
-	fmt.Fprintln(out, "\n# ==== to be run with it; the files must be there")
-	printLines(out, plan.Steps())
+	printLines(out, plan.Finish())
 	fmt.Fprintln(out, "\n# ==== the way back")
 	printLines(out, plan.WayBack())
 	printLines(out, plan.StepsBack())
@@ -73,11 +74,12 @@ func printable(s string) string {
 	return strings.Trim(fmt.Sprintf("%.80q", s), `"`)
 }
 
-func printApplied(out io.Writer, plan *migrate.Plan, backups []string) {
+// printWritten says what was kept and what is to be run now.
+func printWritten(out io.Writer, backups []string, now ...string) {
 	fmt.Fprintln(out, "\n# ==== written")
 	for _, backup := range backups {
 		fmt.Fprintf(out, "# kept: %s\n", backup)
 	}
 	fmt.Fprintln(out, "# now run:")
-	printLines(out, plan.Steps())
+	printLines(out, now)
 }

@@ -30,19 +30,31 @@ func (p *Plan) Apply(ctx context.Context, now time.Time) (backups []string, err 
 	if err != nil {
 		return nil, err
 	}
-	var files []File
-	for _, f := range append(p.Files, staged...) {
-		same, err := holds(f)
-		if err != nil {
-			return nil, err
-		}
-		if !same {
-			files = append(files, f)
-		}
+	return p.write(slices.Concat(p.Files, staged), now)
+}
+
+// Prepare is the first half of Apply: it writes postern.yaml and what that
+// names, and leaves Postfix alone.
+func (p *Plan) Prepare(now time.Time) (backups []string, err error) {
+	unlock, err := lock(p.options.Dir)
+	if err != nil {
+		return nil, err
 	}
+	defer unlock()
+	return p.write(p.Files, now)
+}
+
+// write replaces the files that have another content, all or none.
+func (p *Plan) write(all []File, now time.Time) (backups []string, err error) {
 	stamp := now.UTC().Format("20060102T150405Z")
 	var done []replaced
-	for _, f := range files {
+	for _, f := range all {
+		if same, err := holds(f); same || err != nil {
+			if err != nil {
+				return nil, undo(done, err)
+			}
+			continue
+		}
 		one := replaced{path: f.Path}
 		if one.backup, err = keep(f.Path, stamp); err == nil {
 			done = append(done, one)

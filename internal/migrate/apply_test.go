@@ -81,6 +81,36 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// Prepared first, the rest is applied later, and finds its files there.
+func TestPrepare(t *testing.T) {
+	dir, p := planned(t, appends)
+	old, _ := os.ReadFile(filepath.Join(dir, "main.cf"))
+	if backups, err := p.Prepare(noon); err != nil || len(backups) != 0 {
+		t.Fatalf("backups %q, %v", backups, err)
+	}
+	if now, _ := os.ReadFile(filepath.Join(dir, "main.cf")); string(now) != string(old) {
+		t.Errorf("main.cf became %s", now)
+	}
+	s, err := Read(t.Context(), optionsOf(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := s.Plan(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.options.Postconf = p.options.Postconf
+	if len(second.Files) != 0 || len(second.Edits) != len(p.Edits) {
+		t.Errorf("the second plan has files %v and %d edits, want none and %d", second.Files, len(second.Edits), len(p.Edits))
+	}
+	if password, _, err := second.Trial().Database.ReadPassword(); err != nil || password != "wordpass" {
+		t.Errorf("the password for questions: %q, %v", password, err)
+	}
+	if backups, err := second.Apply(t.Context(), noon); err != nil || len(backups) != 1 {
+		t.Errorf("backups %q, %v", backups, err)
+	}
+}
+
 // Whatever goes wrong, the folder is as it was.
 func TestApplyUndone(t *testing.T) {
 	for _, test := range []struct {

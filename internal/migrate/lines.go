@@ -1,9 +1,6 @@
 package migrate
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Switch is the shell lines that do what Apply does to main.cf and
 // master.cf.
@@ -73,25 +70,52 @@ func quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// Steps are the lines that start the daemons of the new side, in order. The
-// tool runs none of them.
-func (p *Plan) Steps() []string {
-	steps := []string{fmt.Sprintf("install -d -o postern -g postfix -m 0750 %s", quote(p.queue+"/postern"))}
+// Ready is the lines that start the new side once its files are there, and
+// before Postfix asks it.
+func (p *Plan) Ready() []string {
+	steps := []string{"install -d -o postern -g postfix -m 0750 " + quote(p.queue+"/postern")}
 	for _, f := range p.Files {
 		steps = append(steps, "chown postern:postern "+quote(f.Path))
 	}
-	if p.Config != nil && p.Config.SRSD != nil {
+	if p.srs == takesOver {
 		steps = append(steps, "systemctl disable --now postsrsd")
 	}
-	return append(steps, "systemctl enable --now postern", "postfix -c "+quote(p.options.Dir)+" reload")
+	return append(steps, "systemctl enable --now postern")
+}
+
+// Finish is the lines that complete the switch.
+func (p *Plan) Finish() []string {
+	steps := []string{p.reload()}
+	if p.srs == standsBeside {
+		steps = append(steps, "systemctl disable --now postsrsd")
+	}
+	return steps
+}
+
+// reload has Postfix read main.cf and master.cf again.
+func (p *Plan) reload() string {
+	return "postfix -c " + quote(p.options.Dir) + " reload"
 }
 
 // StepsBack are the lines that let Postfix and PostSRSd go on as before, to
 // be run after those of WayBack.
 func (p *Plan) StepsBack() []string {
-	var steps []string
-	if p.Config != nil && p.Config.SRSD != nil {
-		steps = append(steps, "systemctl disable --now postern", "systemctl enable --now postsrsd")
+	switch {
+	case p.shared:
+		return []string{p.reload()}
+	case p.srs == takesOver:
+		return []string{p.reload(), "systemctl disable --now postern", "systemctl enable --now postsrsd"}
+	case p.srs == standsBeside:
+		return []string{"systemctl enable --now postsrsd", p.reload(), "systemctl disable --now postern"}
 	}
-	return append(steps, "postfix -c "+quote(p.options.Dir)+" reload")
+	return []string{p.reload(), "systemctl disable --now postern"}
 }
+
+// srsSwitch is when PostSRSd leaves.
+type srsSwitch int
+
+const (
+	noSRS        srsSwitch = iota
+	takesOver              // postern listens at its addresses: before postern starts
+	standsBeside           // it has a socket of its own: when nobody asks it any more
+)

@@ -32,6 +32,8 @@ type Plan struct {
 	queue    string
 	yaml     []byte
 	reserved []string
+	srs      srsSwitch
+	shared   bool // Postfix asks postern already: it stays after the way back
 }
 
 // File is a file to be written.

@@ -61,8 +61,9 @@ func report(p *Plan, dir string) string {
 		}
 		section(f.Path, content)
 	}
-	section("switch", p.Switch()...)
-	section("back", p.WayBack()...)
+	section("ready", p.Ready()...)
+	section("switch", append(p.Switch(), p.Finish()...)...)
+	section("back", append(p.WayBack(), p.StepsBack()...)...)
 	section("notes", p.Notes...)
 	for _, a := range p.Asks {
 		var tables []string

@@ -76,6 +76,19 @@ func (s *Source) keepSRSReferences() {
 	s.srsRefs = ours
 }
 
+// listeners are those of PostSRSd that postern takes over, so that Postfix may
+// go on asking there. A unix socket is left to PostSRSd: its folder belongs to
+// root, and postern runs without privileges.
+func (c *srsSettings) listeners() []struct{ name, at string } {
+	var all []struct{ name, at string }
+	for _, l := range []struct{ name, at string }{{"forward", c.forward}, {"reverse", c.reverse}, {"socketmap", c.socketmap}} {
+		if strings.HasPrefix(l.at, "inet:") {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
 // mapOf is the map of postern that does what a table of PostSRSd does.
 func (c *srsSettings) mapOf(t postconf.Table) string {
 	if _, name := t.Socketmap(); c.socketmap != "" {

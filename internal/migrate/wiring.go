@@ -28,6 +28,10 @@ func (p *planner) wireSRS() {
 	if p.srs == nil {
 		return
 	}
+	p.plan.srs = standsBeside
+	if len(p.srs.listeners()) > 0 {
+		p.plan.srs = takesOver
+	}
 	for _, warning := range p.srs.warnings {
 		p.note("%s", warning)
 	}

@@ -65,6 +65,7 @@ func (p *planner) checkMaps() error {
 		if endpoint != "unix:"+socketmapPath {
 			continue
 		}
+		p.plan.shared = true
 		if _, own := p.plan.Config.Maps[name]; !own && !maps.IsBuiltIn(name) && !strings.HasPrefix(name, "srs-") {
 			p.note("%s: %s asks for map %q, which %s does not have: add it there", l.Table.Place, l.Parameter, name, p.options.Config)
 		}
@@ -136,10 +137,8 @@ func (p *planner) srsdBlock(dir string) block {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "srsd:   # from %s\n  domain: %s\n  secrets_file: %s\n", p.srs.file, quoted(p.srs.domain), quoted(filepath.Join(absolute(dir), "srs.secret")))
-	for _, listener := range []struct{ name, at string }{{"forward", p.srs.forward}, {"reverse", p.srs.reverse}, {"socketmap", p.srs.socketmap}} {
-		if listener.at != "" {
-			fmt.Fprintf(&b, "  %s: %s\n", listener.name, quoted(listener.at))
-		}
+	for _, listener := range p.srs.listeners() {
+		fmt.Fprintf(&b, "  %s: %s\n", listener.name, quoted(listener.at))
 	}
 	if p.srs.separator != 0 && p.srs.separator != '=' {
 		fmt.Fprintf(&b, "  separator: %s\n", quoted(string(p.srs.separator)))
