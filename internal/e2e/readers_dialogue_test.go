@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"postern/internal/scratch"
 )
@@ -20,7 +19,6 @@ import (
 //	=> box john@example.org                   in a mailbox
 //	=> out a@far.test with From: a@far.test   and a header that it has
 //	=> out a@far.test from <b@host.test>      and its envelope sender
-//	=> bounced                                it came back
 //
 // and keeps what was said, so that two sides can be compared.
 type readerPlayer struct {
@@ -115,19 +113,23 @@ func (p *readerPlayer) note(command string) {
 func (p *readerPlayer) arrived(want string) string {
 	p.t.Helper()
 	_, id, _ := strings.Cut(p.last.Text, "queued as ")
-	for end := time.Now().Add(patience); id == "" || p.side.queueOf(p.t, id) != ""; time.Sleep(10 * time.Millisecond) {
-		if id == "" || time.Now().After(end) {
-			return "is not there: " + p.last.String()
-		}
+	if id == "" {
+		return "is not there: " + p.last.String()
 	}
+	eventually(p.t, "mail "+id+" has left the queue", func() bool {
+		return strings.Contains(p.side.mta.Log(), ": "+id+": removed\n")
+	})
 	p.last = scratch.Reply{}
 	want, header, _ := strings.Cut(want, " with ")
-	want, sender, _ := strings.Cut(want, " from ")
-	return p.found(want, sender, header)
+	_, sender, _ := strings.Cut(want, " from ")
+	if places := p.found(sender, header); places != "" {
+		return places
+	}
+	return "nowhere: " + p.side.history(id)
 }
 
 // found looks in the sinks for the mail with the last mark.
-func (p *readerPlayer) found(want, sender, header string) string {
+func (p *readerPlayer) found(sender, header string) string {
 	p.t.Helper()
 	var places []string
 	rest := ""
@@ -152,10 +154,18 @@ func (p *readerPlayer) found(want, sender, header string) string {
 			places = append(places, place.name+" "+strings.Join(to, ", "))
 		}
 	}
-	if places == nil {
-		return "bounced"
-	}
 	return strings.Join(places, " and ") + rest
+}
+
+// history is what the log says of a mail.
+func (s *readerSide) history(id string) string {
+	var lines strings.Builder
+	for line := range strings.Lines(s.mta.Log()) {
+		if strings.Contains(line, id) {
+			lines.WriteString(line)
+		}
+	}
+	return lines.String()
 }
 
 // described is what a dialogue wants to know of a message beside where it went.

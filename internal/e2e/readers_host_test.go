@@ -132,7 +132,7 @@ func (h *readerHost) start(t *testing.T, side string, o scratch.PostfixOptions) 
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("log of Postfix %s:\n%s", side, tail(mta.Log(), 2000))
+			t.Logf("log of Postfix %s:\n%s", side, tail(mta.Log(), 4000))
 		}
 		if err := mta.Stop(); err != nil {
 			t.Error(err)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"postern/internal/scratch/trixie"
 )
@@ -102,15 +103,30 @@ func testPostscreenMailboxes(t *testing.T, h *readerHost) {
 // delivers waits for the mail with a mark in a maildir.
 func (s *readerSide) delivers(t *testing.T, maildir, mark string) {
 	t.Helper()
-	eventually(t, "the mail is in "+maildir+" of "+s.name, func() bool {
-		files, _ := filepath.Glob(filepath.Join(s.host.dir, "vmail-"+s.name, maildir, "new", "*"))
-		for _, file := range files {
-			if text, _ := os.ReadFile(file); strings.Contains(string(text), mark) {
-				return true
-			}
+	eventually(t, "the mail is in "+maildir+" of "+s.name, func() bool { return s.holds(maildir, mark) })
+}
+
+// deliversInTheEnd waits for one that was deferred, and has it tried again.
+func (s *readerSide) deliversInTheEnd(t *testing.T, maildir, mark string) {
+	t.Helper()
+	eventually(t, "the mail that waited is in "+maildir, func() bool {
+		if err := s.mta.Flush(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-		return false
+		time.Sleep(200 * time.Millisecond)
+		return s.holds(maildir, mark)
 	})
+}
+
+// holds reports whether the mail with a mark is in a maildir.
+func (s *readerSide) holds(maildir, mark string) bool {
+	files, _ := filepath.Glob(filepath.Join(s.host.dir, "vmail-"+s.name, maildir, "new", "*"))
+	for _, file := range files {
+		if text, _ := os.ReadFile(file); strings.Contains(string(text), mark+"\n") {
+			return true
+		}
+	}
+	return false
 }
 
 // testPostscreenNoRebuild: an edit of each file counts without make.
@@ -161,14 +177,7 @@ func testPostscreenOutage(t *testing.T, h *readerHost, db *database) {
 	if err := shared.db.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the mail that waited arrives", func() bool {
-		if err := h.after.mta.Flush(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		queue, err := h.after.mta.Queue(t.Context())
-		return err == nil && len(queue) == 0
-	})
-	h.after.delivers(t, "example.org/john", mark)
+	h.after.deliversInTheEnd(t, "example.org/john", mark)
 	send("nobody@example.org", "550 5.1.1")
 }
 
@@ -190,12 +199,7 @@ func testVirtualRefuses(t *testing.T, h *readerHost) {
 			strings.Contains(h.after.mta.Log(), "map is not allowed for security-sensitive data")
 	})
 	h.after.remaster(t, path, string(right))
-	eventually(t, "the mail that waited arrives", func() bool {
-		h.after.mta.Flush(t.Context())
-		queue, err := h.after.mta.Queue(t.Context())
-		return err == nil && len(queue) == 0
-	})
-	h.after.delivers(t, "example.org/john", mark)
+	h.after.deliversInTheEnd(t, "example.org/john", mark)
 }
 
 // remaster puts another master.cf in force.
