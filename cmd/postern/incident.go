@@ -16,6 +16,7 @@ import (
 	"postern/internal/config"
 	"postern/internal/incident"
 	"postern/internal/maillog"
+	"postern/internal/store"
 )
 
 // settleTime is how long mail that is being accepted may take into the queue:
@@ -184,6 +185,9 @@ func incidentError(err error) error {
 		return nil
 	}
 	err = fmt.Errorf("incident: %w", err)
+	if store.MissingRight(err) {
+		err = fmt.Errorf("%w: the user of the database block needs UPDATE on smtp_users, smtp_sender_acl, alias and alias_handle, and INSERT and UPDATE on api_bans: grant them, or name a --config of a user that has them", err)
+	}
 	var ambiguous *incident.AmbiguousError
 	switch {
 	case errors.As(err, &ambiguous):

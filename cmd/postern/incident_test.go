@@ -3,12 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
+
 	"postern/internal/config"
+	"postern/internal/incident"
 	"postern/internal/store"
 )
 
@@ -41,5 +46,27 @@ func TestTellRows(t *testing.T) {
 	}
 	if got := notes.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "socketmap has not read the change yet: flush: no") {
 		t.Errorf("said %q", got)
+	}
+}
+
+func TestIncidentStatus(t *testing.T) {
+	tests := []struct {
+		err  error
+		want int
+		says string
+	}{
+		{fmt.Errorf("%w: %w", incident.ErrNotStopped, &mysql.MySQLError{Number: 1142, Message: "UPDATE command denied"}), exitTemp, "needs UPDATE on smtp_users"},
+		{&incident.AmbiguousError{Name: "x", Kinds: []incident.Kind{incident.Login, incident.Alias}}, exitUsage, "--as login or --as alias"},
+		{fmt.Errorf("x: %w", incident.ErrKept), exitNo, "not all was restored"},
+		{incident.ErrBusy, exitTemp, "another incident command is at work"},
+		{errors.New("queue: postsuper -h: exit status 1"), exitTemp, "incident: queue: postsuper"},
+	}
+	for _, tt := range tests {
+		if err := incidentError(tt.err); exitStatus(err) != tt.want || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%v: status %d: %v", tt.err, exitStatus(err), err)
+		}
+	}
+	if incidentError(nil) != nil {
+		t.Error("no trouble is trouble")
 	}
 }

@@ -133,8 +133,7 @@ func (d *Desk) stop(ctx context.Context, report *Report) error {
 // command that dies in between can be undone.
 func (d *Desk) switchOff(ctx context.Context, report *Report) error {
 	before := report.Rows
-	keys := keysOf(report.Kind, report.Name)
-	active, err := d.active(ctx, keys)
+	active, keys, err := d.active(ctx, keysOf(report.Kind, report.Name))
 	if err != nil {
 		return err
 	}
@@ -158,22 +157,31 @@ func (d *Desk) switchOff(ctx context.Context, report *Report) error {
 	return nil
 }
 
-// active are the rows of keys that are on, as SwitchOff will leave them.
-func (d *Desk) active(ctx context.Context, keys []store.SwitchKey) ([]store.SwitchRow, error) {
-	var all []store.SwitchRow
-	for _, key := range keys {
-		rows, err := d.Store.SwitchRows(ctx, key)
-		if err != nil {
-			return nil, err
+// active are the rows of keys that are on, as SwitchOff will leave them, and
+// the keys without those of tables that the database does not have: logins may
+// be kept elsewhere, and their senders here.
+func (d *Desk) active(ctx context.Context, asked []store.SwitchKey) (rows []store.SwitchRow, keys []store.SwitchKey, missing error) {
+	for _, key := range asked {
+		found, err := d.Store.SwitchRows(ctx, key)
+		if err != nil && store.MissingTable(err) {
+			missing = err
+			continue
 		}
-		for _, row := range rows {
+		if err != nil {
+			return nil, nil, err
+		}
+		keys = append(keys, key)
+		for _, row := range found {
 			if row.Active {
 				row.Active, row.Modified = false, ""
-				all = append(all, row)
+				rows = append(rows, row)
 			}
 		}
 	}
-	return all, nil
+	if len(keys) == 0 {
+		return nil, nil, missing
+	}
+	return rows, keys, nil
 }
 
 // merged is rows with others, each row once.
@@ -276,7 +284,7 @@ func (d *Desk) onHold(ctx context.Context) (map[string][]Message, error) {
 func (d *Desk) imagine(ctx context.Context, report *Report, logs []string, down error) error {
 	var err error
 	if report.Kind != Unknown && report.Kind != Destination {
-		if report.Rows, err = d.active(ctx, keysOf(report.Kind, report.Name)); err != nil {
+		if report.Rows, _, err = d.active(ctx, keysOf(report.Kind, report.Name)); err != nil {
 			down = err
 		}
 	}
@@ -302,55 +310,63 @@ func keysOf(kind Kind, name string) []store.SwitchKey {
 }
 
 // what finds out what a name stands for. An alias to which others lead is an
-// alias; a destination is what is nothing else. While the database does not answer
-// (down), it is what the request says, or unknown.
+// alias; a destination is what is nothing else. While the database does not
+// answer (down), it is what the request says, or unknown.
 func (d *Desk) what(ctx context.Context, q Request) (kind Kind, down, err error) {
 	ctx, cancel := context.WithTimeout(ctx, databaseTime)
 	defer cancel()
-	var kinds []Kind
+	if q.As == Destination {
+		return Destination, nil, nil // nobody needs to have heard of it
+	}
+	kinds, down := d.named(ctx, q)
+	if down == nil && len(kinds) == 0 && q.As == "" && strings.Contains(q.Name, "@") {
+		var leads bool
+		if leads, down = d.Store.LeadsTo(ctx, q.Name); leads {
+			kinds = []Kind{Destination}
+		}
+	}
+	switch {
+	case down != nil && q.As == "":
+		return Unknown, down, nil
+	case down != nil:
+		return q.As, down, nil
+	case len(kinds) == 0:
+		return "", nil, nobody(q)
+	case len(kinds) > 1:
+		return "", nil, &AmbiguousError{q.Name, kinds}
+	}
+	return kinds[0], nil, nil
+}
+
+// named are the kinds that have a row of that name.
+func (d *Desk) named(ctx context.Context, q Request) (kinds []Kind, missing error) {
+	tables := 0
 	for _, k := range []Kind{Login, Alias, Handle} {
 		if q.As != "" && q.As != k {
 			continue
 		}
 		for _, key := range keysOf(k, q.Name) {
 			rows, err := d.Store.SwitchRows(ctx, key)
-			if err != nil {
-				return d.unasked(q), err, nil
+			if err != nil && store.MissingTable(err) {
+				missing = err
+				continue
 			}
+			if err != nil {
+				return nil, err
+			}
+			tables++
 			if len(rows) > 0 && !slices.Contains(kinds, k) {
 				kinds = append(kinds, k)
 			}
 		}
 	}
-	if q.As == Destination {
-		kinds = []Kind{Destination} // nobody needs to have heard of it
-	} else if q.As == "" && len(kinds) == 0 && strings.Contains(q.Name, "@") {
-		leads, err := d.Store.LeadsTo(ctx, q.Name)
-		if err != nil {
-			return d.unasked(q), err, nil
-		}
-		if leads {
-			kinds = append(kinds, Destination)
-		}
+	if tables == 0 {
+		return nil, missing
 	}
-	switch len(kinds) {
-	case 0:
-		return "", nil, d.nobody(q)
-	case 1:
-		return kinds[0], nil, nil
-	}
-	return "", nil, &AmbiguousError{q.Name, kinds}
+	return kinds, nil
 }
 
-// unasked is the kind while nobody can be asked.
-func (d *Desk) unasked(q Request) Kind {
-	if q.As == "" {
-		return Unknown
-	}
-	return q.As
-}
-
-func (d *Desk) nobody(q Request) error {
+func nobody(q Request) error {
 	switch {
 	case q.As != "":
 		return fmt.Errorf("%.200q is no %s: nothing was changed", q.Name, q.As)

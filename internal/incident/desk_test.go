@@ -176,7 +176,7 @@ func TestPlan(t *testing.T) {
 		t.Run(fmt.Sprint("committed ", committed), func(t *testing.T) {
 			d := newDesk(t, queueOf(0))
 			keys := keysOf(Alias, "info@x.test")
-			rows, err := d.active(t.Context(), keys)
+			rows, _, err := d.active(t.Context(), keys)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -351,4 +351,30 @@ func FuzzEnvelopes(f *testing.F) {
 			t.Errorf("%d envelopes", n)
 		}
 	})
+}
+
+// TestMissingTables: logins may be kept elsewhere, and handles by nobody.
+func TestMissingTables(t *testing.T) {
+	q := queueOf(1)
+	d := newDesk(t, q)
+	drop := func(tables ...string) {
+		t.Helper()
+		for _, table := range tables {
+			if _, err := d.Store.Exec(t.Context(), "DROP TABLE "+table); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	drop("smtp_users", "alias_handle")
+	r, err := d.Stop(t.Context(), Request{Name: "alice"})
+	if err != nil || len(r.Rows) != 1 || r.Kind != Login {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if r, err := d.Stop(t.Context(), Request{Name: "me@far.test"}); err != nil || r.Kind != Destination {
+		t.Errorf("%+v, %v", r, err)
+	}
+	drop("smtp_sender_acl", "alias")
+	if r, err := d.Stop(t.Context(), Request{Name: "alice"}); !errors.Is(err, ErrNotStopped) || r == nil || r.Kind != Unknown {
+		t.Errorf("another database: %+v, %v", r, err)
+	}
 }
