@@ -80,6 +80,9 @@ func (p *Plan) Ready() []string {
 	if p.srs == takesOver {
 		steps = append(steps, "systemctl disable --now postsrsd")
 	}
+	if p.running {
+		steps = append(steps, "systemctl reload-or-restart postern")
+	}
 	return append(steps, "systemctl enable --now postern")
 }
 

@@ -33,6 +33,7 @@ type Plan struct {
 	yaml     []byte
 	reserved []string
 	srs      srsSwitch
+	running  bool // there is a postern.yaml, so perhaps a postern
 	shared   bool // Postfix asks postern already: it stays after the way back
 }
 
@@ -101,6 +102,7 @@ func (s *Source) Plan(reserved []string) (*Plan, error) {
 	p.wireInbound()
 	p.wireDomains()
 	p.wirePolicy()
+	p.noteLoginOrder()
 	p.plan.Edits = p.edits.list()
 	if p.plan.Empty() {
 		return p.plan, nil

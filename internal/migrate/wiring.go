@@ -153,3 +153,29 @@ func (p *planner) asksPolicy() bool {
 	}
 	return asks
 }
+
+// noteLoginOrder tells of lists in which a table says OK to a sender before
+// the login was held against it: any login may then use any listed sender.
+func (p *planner) noteLoginOrder() {
+	for _, service := range p.postfix.Master {
+		if service.Daemon() != "smtpd" {
+			continue
+		}
+		for _, list := range postconf.RestrictionLists() {
+			p.noteOK(p.postfix.View(service).Restrictions(list))
+		}
+	}
+}
+
+func (p *planner) noteOK(list []postconf.Restriction) {
+	var allows *postconf.Restriction
+	postconf.Walk(list, func(r postconf.Restriction) {
+		switch {
+		case r.Table != nil && p.cfs[r.Table.Name] != nil && p.cfs[r.Table.Name].builtin == maps.AllowedSenders:
+			allows = &r
+		case allows != nil && strings.HasSuffix(r.Name, "_sender_login_mismatch"):
+			p.note("%s: %s says OK before %s is asked: any login may use any listed sender; put the login check first", allows.Place, allows.Table.Text, r.Name)
+			allows = nil
+		}
+	})
+}

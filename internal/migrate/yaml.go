@@ -50,16 +50,30 @@ func (p *planner) writeFiles() error {
 	if p.srs != nil && slices.Contains(added, "srsd") {
 		p.secret(filepath.Join(dir, "srs.secret"), p.srs.secrets)
 	}
-	return p.checkMaps()
+	p.plan.running = !fresh
+	p.checkSettings()
+	return nil
+}
+
+// checkSettings notes what does not fit together in the end.
+func (p *planner) checkSettings() {
+	c, d := p.plan.Config, p.plan.Database
+	if d != nil && c.Operator == "" {
+		p.note("operator: is not set in postern.yaml: postmaster and abuse of hosted domains without an alias are refused; name an address with --operator")
+	}
+	if d != nil && c.Database.Name != d.Name {
+		p.note("postern.yaml asks database %s, the .cf files ask %s: compare the answers", c.Database.Name, d.Name)
+	}
+	p.checkMaps()
 }
 
 func (p *planner) secret(path string, content []byte) {
 	p.plan.Files = append(p.plan.Files, File{Path: path, Mode: 0o600, Secret: true, Content: content})
 }
 
-// checkMaps refuses a main.cf that would ask for maps that postern.yaml does
+// checkMaps tells of a main.cf that asks for maps that postern.yaml does
 // not have, such as one that was half migrated by hand.
-func (p *planner) checkMaps() error {
+func (p *planner) checkMaps() {
 	for _, l := range p.postfix.Lookups() {
 		endpoint, name := l.Table.Socketmap()
 		if endpoint != "unix:"+socketmapPath {
@@ -70,7 +84,6 @@ func (p *planner) checkMaps() error {
 			p.note("%s: %s asks for map %q, which %s does not have: add it there", l.Table.Place, l.Parameter, name, p.options.Config)
 		}
 	}
-	return nil
 }
 
 // blocks is a whole postern.yaml.
@@ -80,8 +93,6 @@ func (p *planner) blocks(dir string) []block {
 		{"postfix", "postfix:\n  config_directory: " + quoted(absolute(p.options.Dir)) + "\n"}}
 	if p.options.Operator != "" {
 		all = append(all, block{"operator", "operator: " + quoted(p.options.Operator) + "   # postmaster and abuse of hosted domains without an alias\n"})
-	} else if p.plan.Database != nil {
-		p.note("operator: is not set in postern.yaml: postmaster and abuse of hosted domains without an alias are refused; name an address with --operator")
 	}
 	if len(p.plan.reserved) > 0 {
 		all = append(all, block{"reserved_handles_allow", "# these reserved names have active rows in alias_handle: who owns them?\nreserved_handles_allow: " + list(p.plan.reserved) + "\n"})
