@@ -102,6 +102,17 @@ func TestBanCommands(t *testing.T) {
 	}
 }
 
+// TestAdministrationCommands runs the lines of the manual that change the tables.
+func TestAdministrationCommands(t *testing.T) {
+	commands := []string{
+		"domain add", "domain disable", "domain enable", "domain remove", "alias add", "alias disable", "alias list", "alias remove",
+		"handle add", "sender add", "sender list", "sender remove",
+	}
+	if n := runExamples(t, "../../docs/administration.md", documentedHost(t), commands...); n < 14 {
+		t.Errorf("only %d commands found", n)
+	}
+}
+
 // documentedHost is a configuration with the rows of the demo.
 func documentedHost(t *testing.T) (file string) {
 	dir := t.TempDir()

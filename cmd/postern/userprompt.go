@@ -79,9 +79,6 @@ func askTwice(terminal *os.File, out io.Writer, login string) (string, error) {
 		fmt.Fprint(out, prompt)
 		secret, err := term.ReadPassword(int(terminal.Fd()))
 		fmt.Fprintln(out)
-		if errors.Is(err, io.EOF) {
-			return "", &exitError{exitNo, errors.New("user: no password was typed: nothing was changed")}
-		}
 		if err != nil {
 			return "", temporary(fmt.Errorf("user: read the password: %w", err))
 		}

@@ -7,8 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -43,32 +43,46 @@ func openTerminal(t *testing.T) (keyboard, screen *os.File) {
 // echoed is what the terminal shows of what was typed.
 func echoed(t *testing.T, keyboard *os.File) string {
 	t.Helper()
-	if err := unix.SetNonblock(int(keyboard.Fd()), true); err != nil {
+	fd := int(keyboard.Fd()) // once: it makes the file blocking
+	if err := unix.SetNonblock(fd, true); err != nil {
 		t.Fatal(err)
 	}
 	text := make([]byte, 4096)
-	n, _ := unix.Read(int(keyboard.Fd()), text) // EAGAIN: nothing
+	n, _ := unix.Read(fd, text) // EAGAIN: nothing
 	return string(text[:max(0, n)])
 }
 
-// typist types the next line whenever a prompt appears.
+// typist types the next line whenever a prompt appears and the terminal hides
+// what is typed.
 type typist struct {
-	mu       sync.Mutex
-	keyboard *os.File
-	keys     []string
-	seen     bytes.Buffer
+	keyboard, screen *os.File
+	keys             []string
+	seen             bytes.Buffer
 }
 
 func (p *typist) Write(text []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.seen.Write(text)
 	if strings.HasSuffix(string(text), ": ") && len(p.keys) > 0 {
-		keys := p.keys[0]
+		keys, fd := p.keys[0], int(p.screen.Fd())
 		p.keys = p.keys[1:]
-		fmt.Fprint(p.keyboard, keys)
+		go func() {
+			if awaitHidden(fd) == nil {
+				fmt.Fprint(p.keyboard, keys)
+			}
+		}()
 	}
 	return len(text), nil
+}
+
+// awaitHidden returns when a terminal echoes no more.
+func awaitHidden(fd int) error {
+	for {
+		state, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+		if err != nil || state.Lflag&unix.ECHO == 0 {
+			return err
+		}
+		runtime.Gosched()
+	}
 }
 
 func TestPrompt(t *testing.T) {
@@ -81,7 +95,7 @@ func TestPrompt(t *testing.T) {
 		{"typed twice", []string{"swordfish on the table\n", "swordfish on the table\n"}, 0, "New password of alice: \nOnce more: \npostern: note: it may not send"},
 		{"not the same", []string{"swordfish on the table\n", "swordfish on the tabel\n"}, 1, "the two are not the same: nothing was changed"},
 		{"too short", []string{"short\n", "short\n"}, 2, "has 5 characters: 8 at least"},
-		{"end of file", []string{"\x04"}, 1, "no password was typed: nothing was changed"},
+		{"nothing", []string{"\n", "\n"}, 2, "password: is empty"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -94,7 +108,7 @@ func TestPrompt(t *testing.T) {
 				t.Fatal(err)
 			}
 			keyboard, screen := openTerminal(t)
-			errs := &typist{keyboard: keyboard, keys: tt.keys}
+			errs := &typist{keyboard: keyboard, screen: screen, keys: tt.keys}
 			var out bytes.Buffer
 			status := run(context.Background(), []string{"user", "add", "--config", file, "alice"}, screen, &out, errs)
 			if status != tt.status || !strings.Contains(errs.seen.String(), tt.want) {
@@ -114,14 +128,11 @@ func TestPromptInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
+	ended, fd := make(chan struct{}), int(screen.Fd())
 	go func() {
 		defer close(ended)
-		for now := before; now.Lflag&unix.ECHO != 0; {
-			var err error
-			if now, err = unix.IoctlGetTermios(int(screen.Fd()), unix.TCGETS); err != nil {
-				return
-			}
+		if err := awaitHidden(fd); err != nil {
+			t.Error(err)
 		}
 		syscall.Kill(os.Getpid(), syscall.SIGINT)
 	}()
