@@ -70,7 +70,7 @@ func TestPermits(t *testing.T) {
 }
 
 func TestReferences(t *testing.T) {
-	got := strings.Join(references("$a ${b} $(c) $$d ${e?x} ${f:y} ${{$g} == {h} ? {i} : {$j}} $1 $a"), " ")
+	got := strings.Join(references(referencePattern(), "$a ${b} $(c) $$d ${e?x} ${f:y} ${{$g} == {h} ? {i} : {$j}} $1 $a"), " ")
 	if got != "a b c g j" {
 		t.Errorf("%s", got)
 	}

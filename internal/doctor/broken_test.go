@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"go.uber.org/goleak"
 )
 
 // update writes the findings anew: go test ./internal/doctor -run Broken -update.
@@ -20,7 +22,8 @@ func update() bool {
 // TestMain adds the flag without a global.
 func TestMain(m *testing.M) {
 	flag.Bool("update", false, "write testdata/broken/*/findings anew")
-	os.Exit(m.Run())
+	flag.Parse()
+	goleak.VerifyTestMain(m)
 }
 
 // TestClean finds nothing in the shipped configuration, under both releases.

@@ -40,7 +40,9 @@ func checkDomains(ctx context.Context, h *Host, f *findings) {
 		return
 	}
 	d.delimiter()
-	d.hosted()
+	if h.Database != nil || h.DatabaseErr != nil { // else the site has tables of its own
+		d.hosted()
+	}
 	if h.Config.SRSD != nil && h.Config.SRSD.Domain != "" {
 		d.srs(ctx)
 	}
@@ -149,7 +151,7 @@ func (d *domainCheck) hosted() {
 	switch {
 	case set.Default && d.asks("virtual_alias_maps", "virtual", "virtual-handles", "virtual-aliases"):
 		d.add("hosted-everywhere", d.main.at(d.host, "virtual_alias_domains"), d.main.set("virtual_alias_domains", "$postern_srs_domain, $myhostname, $postern:virtual-domains"), "virtual_alias_domains is not set and is then $virtual_alias_maps: no hosted domain is found there, and a handle named like a domain would be one")
-	case !d.asks("virtual_alias_domains", d.host.mapsOf("virtual-domains")...) && !d.asks("virtual_mailbox_domains", "virtual-domains"):
+	case !d.asks("virtual_alias_domains", d.host.mapsOf("virtual-domains")...) && !d.asks("virtual_mailbox_domains", d.host.mapsOf("virtual-domains")...):
 		d.add("hosted-unknown", d.main.at(d.host, "virtual_alias_domains"), d.main.set("virtual_alias_domains", "$postern_srs_domain, $myhostname, $postern:virtual-domains"), "virtual_alias_domains does not ask virtual-domains: mail to hosted domains is refused (relay access denied) unless other tables know them")
 	}
 	if !d.asks("virtual_alias_maps", d.host.mapsOf("virtual", "virtual-handles", "virtual-aliases")...) {

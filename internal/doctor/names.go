@@ -82,12 +82,13 @@ func balanced(text string) bool {
 
 // checkReferences looks for $names that have no value.
 func checkReferences(h *Host, f *findings) {
+	pattern := referencePattern()
 	for _, v := range h.views() {
 		for _, e := range entriesOf(h, v) {
 			if expandedLater(e.Name) {
 				continue
 			}
-			for _, name := range references(e.Raw) {
+			for _, name := range references(pattern, e.Raw) {
 				if v.Get(name).Known || name == "stress" {
 					continue
 				}
@@ -104,9 +105,9 @@ func referencePattern() *regexp.Regexp {
 }
 
 // references are the $names of a value.
-func references(raw string) []string {
+func references(pattern *regexp.Regexp, raw string) []string {
 	var names []string
-	for _, m := range referencePattern().FindAllStringSubmatch(raw, -1) {
+	for _, m := range pattern.FindAllStringSubmatch(raw, -1) {
 		if name := m[1] + m[2] + m[3]; name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}

@@ -166,6 +166,7 @@ func host(t *testing.T, x texts, release string, p paper) *Host {
 		OpenDKIM: ParseOpenDKIM([]byte(x.opendkim)), Files: p, Asker: p, Resolver: p,
 		Now: func() time.Time { return time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC) },
 	}
+	h.Database = noRows{}
 	h.Config, h.ConfigErr = config.Parse(h.ConfigFile, []byte(x.yaml))
 	h.Postfix, h.PostfixErr = postconf.Open(dir, defaults)
 	if h.PostfixErr != nil {
@@ -193,6 +194,13 @@ func examine(t *testing.T, h *Host) []Finding {
 	}
 	return found
 }
+
+// noRows is a database with all tables and nothing in them.
+type noRows struct{}
+
+func (noRows) Select(context.Context, string, ...any) ([][]string, error) { return nil, nil }
+
+func (noRows) Each(context.Context, string, func(key, value string)) error { return nil }
 
 // database is an SQLite database of the schema with rows of a script.
 func database(t *testing.T, script string) Database {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,4 +21,10 @@ func becomeUser(uid, gid uint32) error {
 		return os.NewSyscallError("setresuid", err)
 	}
 	return nil
+}
+
+// setGroups sets the groups of this thread: Postfix keeps one, that of its user.
+func setGroups(groups []uint32) unix.Errno {
+	_, _, err := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(&groups[0])), 0)
+	return err
 }

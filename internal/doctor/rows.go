@@ -67,8 +67,8 @@ type rowCheck struct {
 	handles map[string]string // name → address
 	inner   map[string]string // aliases of which a target is at a domain of ours
 	wanted  map[string]string // what these lead to, as far as it is an alias
-	shadow  []string          // aliases behind a handle
-	foreign []string          // aliases at domains that are not hosted
+	shadow  sample            // aliases behind a handle
+	foreign sample            // aliases at domains that are not hosted
 }
 
 func (r *rowCheck) readDomains(ctx context.Context) error {
@@ -94,11 +94,11 @@ func (r *rowCheck) readAliases(ctx context.Context) error {
 	err := r.host.Database.Each(ctx, "alias", func(address, target string) {
 		local, domain, _ := strings.Cut(address, "@")
 		if !r.domains[domain] {
-			r.foreign = append(r.foreign, address)
+			r.foreign.note(address)
 			return
 		}
 		if _, taken := r.handles[local]; taken && local != "" {
-			r.shadow = append(r.shadow, address)
+			r.shadow.note(address)
 		}
 		r.noteTargets(address, target)
 	})
@@ -153,11 +153,9 @@ func (r *rowCheck) handleWalks(ctx context.Context) {
 
 // shadows lists what a handle or a missing domain hides.
 func (r *rowCheck) shadows() {
-	slices.Sort(r.shadow)
-	slices.Sort(r.foreign)
-	r.report("handle-shadows-alias", "table alias", &sample{shown: head(r.shadow), total: len(r.shadow)}, "rename the handle or remove the alias: a handle is asked first, as in the list of stock tables",
+	r.report("handle-shadows-alias", "table alias", &r.shadow, "rename the handle or remove the alias: a handle is asked first, as in the list of stock tables",
 		"a handle of the same name comes first, and mail to these aliases reaches its owner")
-	r.report("alias-not-hosted", "table alias", &sample{shown: head(r.foreign), total: len(r.foreign)}, "postern domain add DOMAIN, or remove the rows",
+	r.report("alias-not-hosted", "table alias", &r.foreign, "postern domain add DOMAIN, or remove the rows",
 		"these aliases stand at domains without an active row in table domain, and mail to them is refused")
 }
 

@@ -115,8 +115,6 @@ func (s *sample) note(row string) {
 	}
 }
 
-func head(rows []string) []string { return rows[:min(len(rows), shownRows)] }
-
 // report adds a finding about rows, if there are any.
 func (f *findings) report(kind, at string, s *sample, fix, effect string) {
 	if s.total == 0 {

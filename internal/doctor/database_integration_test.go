@@ -1,0 +1,78 @@
+//go:build integration
+
+package doctor
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"postern"
+	"postern/internal/config"
+	"postern/internal/scratch"
+)
+
+// TestDatabaseOfMariaDB looks at a real server: in good order, without rights,
+// without triggers, in another time zone, and away.
+func TestDatabaseOfMariaDB(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	db, err := scratch.StartMariaDB(ctx, scratch.MariaDBOptions{ExtraArgs: []string{"--default-time-zone=+00:00"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Stop()
+	schema, err := postern.Schema("mysql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "schema.sql")
+	mustDo(t, os.WriteFile(file, []byte(schema), 0o600))
+	mustDo(t, db.Load(ctx, file))
+	mustDo(t, db.Exec(ctx, "INSERT INTO domain (name) VALUES ('fwd.example'); INSERT INTO alias (address, goto) VALUES ('a@fwd.example', 'b@fwd.example'), ('b@fwd.example', 'a@fwd.example')"))
+
+	if got := databaseFindings(ctx, t, db, db.User(), time.Now); !slices.Equal(got, []string{"alias-loop", "operator-missing"}) {
+		t.Errorf("in good order, but for a loop: %v", got)
+	}
+	later := func() time.Time { return time.Now().Add(time.Minute) }
+	if got := databaseFindings(ctx, t, db, db.User(), later); !slices.Contains(got, "clock") {
+		t.Errorf("a clock that is a minute off: %v", got)
+	}
+	mustDo(t, db.Exec(ctx, "DROP TRIGGER postern_alias_insert"))
+	if got := databaseFindings(ctx, t, db, db.User(), time.Now); !slices.Contains(got, "feed-incomplete") {
+		t.Errorf("without a trigger: %v", got)
+	}
+	mustDo(t, db.Exec(ctx, "SET GLOBAL time_zone = '+02:00'"))
+	if got := databaseFindings(ctx, t, db, db.User(), time.Now); !slices.Contains(got, "database-time-zone") || slices.Contains(got, "clock") {
+		t.Errorf("two hours east: %v", got)
+	}
+	mustDo(t, db.Exec(ctx, "SET GLOBAL time_zone = '+00:00'; CREATE USER poor IDENTIFIED BY '"+db.Password()+"'; GRANT SELECT ON "+db.Database()+".domain TO poor; GRANT SELECT ON "+db.Database()+".api_bans TO poor"))
+	got := databaseFindings(ctx, t, db, "poor", time.Now)
+	if !slices.Contains(got, "database-right") || !slices.Contains(got, "rows-unread") || slices.Contains(got, "table-missing") {
+		t.Errorf("without rights: %v", got)
+	}
+	mustDo(t, db.Kill())
+	if got := databaseFindings(ctx, t, db, db.User(), time.Now); !slices.Contains(got, "database-unreachable") {
+		t.Errorf("away: %v", got)
+	}
+}
+
+// databaseFindings are the kinds that are found with a user of the database.
+func databaseFindings(ctx context.Context, t *testing.T, db *scratch.MariaDB, login string, now func() time.Time) []string {
+	t.Helper()
+	c, err := config.Parse("postern.yaml", []byte("database: {hosts: ['"+db.Addr()+"'], name: "+db.Database()+", user: "+login+", password: "+db.Password()+"}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &Host{ConfigFile: "postern.yaml", Config: c, Files: paper{}, Now: now}
+	defer h.openDatabase()()
+	var kinds []string
+	for _, found := range Examine(ctx, h) {
+		t.Log(found)
+		kinds = append(kinds, found.Check)
+	}
+	return kinds
+}
