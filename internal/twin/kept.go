@@ -90,16 +90,17 @@ type Kept struct {
 // NewKept keeps that many of each kind; 0 means 200.
 func NewKept(size int) *Kept { return &Kept{size: orElse(size, 200)} }
 
-// add keeps a difference. One that is known already is counted there, and is
-// the latest again.
-func (k *Kept) add(d Difference) {
+// add keeps a difference, and reports whether it is news. One that is known
+// already is counted there, and is the latest again.
+func (k *Kept) add(d Difference) (news bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	list := &k.different
 	if d.Because != "" {
 		list = &k.meant
 	}
-	if at := slices.IndexFunc(*list, func(o Difference) bool { return o.Map == d.Map && o.Key == d.Key }); at >= 0 {
+	at := slices.IndexFunc(*list, func(o Difference) bool { return o.Map == d.Map && o.Key == d.Key })
+	if at >= 0 {
 		d.Times += (*list)[at].Times
 		*list = slices.Delete(*list, at, at+1)
 	}
@@ -107,6 +108,7 @@ func (k *Kept) add(d Difference) {
 		*list = slices.Delete(*list, 0, 1)
 	}
 	*list = append(*list, d)
+	return at < 0
 }
 
 // Differences are all that are kept: first those without an explanation, each

@@ -39,7 +39,8 @@
 // # Security
 //
 // Addresses are in what Differences returns and, escaped and bounded, in the
-// log; never in a metric.
+// log, where a difference is told once and one a second at most; never in a
+// metric.
 //
 // # Known limits
 //
@@ -108,6 +109,7 @@ type Twin struct {
 	threshold uint64
 	queue     chan question
 	suspects  chan suspect
+	logged    time.Time // the last difference in the log; of recheck alone
 }
 
 // New makes a Twin. Nothing is asked before Run.
@@ -300,10 +302,16 @@ func (t *Twin) conclude(ctx context.Context, q question) {
 		b.counts.explained.Inc()
 	} else {
 		b.counts.different.Inc()
+	}
+	if t.options.Kept.add(d) && d.Because == "" && d.At.Sub(t.logged) >= logEvery {
+		t.logged = d.At
 		t.options.Log.Warn("the old path answers differently: postern twin tells more", "map", d.Map, "key", d.Key, "postern", d.Live.Text, "old", d.Old.Text)
 	}
-	t.options.Kept.add(d)
 }
+
+// logEvery is how often a difference is worth a line of the log: a map that is
+// wrong as a whole must not fill it.
+const logEvery = time.Second
 
 // same reports whether two answers mean the same to Postfix: a list of
 // addresses or logins has no order, and is separated by commas or blanks.

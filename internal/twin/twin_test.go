@@ -1,9 +1,11 @@
 package twin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 	"sync/atomic"
@@ -88,7 +90,11 @@ func each(t *testing.T, keys ...string) func(lookup.Map) {
 func TestCompare(t *testing.T) {
 	live := fixed{"a": "1", "b": "x, y", "c": "1", "d": "1"}
 	old := fixed{"a": "1", "b": "y,x", "c": "2", "e": "1"}
-	tw, got := play(t, Options{}, "office", live, old, each(t, "a", "b", "c", "d", "e", "f", "c"))
+	var log bytes.Buffer
+	tw, got := play(t, Options{Log: slog.New(slog.NewTextHandler(&log, nil))}, "office", live, old, each(t, "a", "b", "c", "d", "e", "f", "c"))
+	if strings.Count(log.String(), "answers differently") != 1 || !strings.Contains(log.String(), "key=c postern=1 old=2") {
+		t.Errorf("three in one instant make one line: %s", &log)
+	}
 	if want := "same 3 different 4"; got != want {
 		t.Errorf("counted %s, want %s", got, want)
 	}
