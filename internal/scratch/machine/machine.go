@@ -83,7 +83,7 @@ func command(ctx context.Context, opts Options, args []string) (*exec.Cmd, error
 	script := []string{"-c", enter, "machine", orDefault(opts.Root, "/"), orDefault(opts.Hostname, "machine"), list, dir, programPath(program)}
 	cmd := exec.CommandContext(ctx, "/bin/sh", append(script, args...)...)
 	cmd.Dir = "/"
-	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", insideVariable + "=1"}, opts.Env...)
+	cmd.Env = append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", insideVariable + "=1"}, opts.Env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
