@@ -68,7 +68,7 @@ func writeConfiguration(opts options) error {
 	if opts.redis {
 		countInRedis(files)
 	}
-	_, err = site.Write("/", standIn(files), true)
+	_, err = site.Write("/", files, true)
 	return err
 }
 

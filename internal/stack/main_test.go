@@ -66,6 +66,9 @@ import (
 // program is where postern stands inside, as `make install` puts it.
 const program = "/usr/local/bin/postern"
 
+// configureProgram is what `make configure` runs.
+const configureProgram = "/usr/local/bin/postern-configure"
+
 // debianVariable chooses the Debian of the machine: "trixie" is 13, nothing is this one.
 const debianVariable = "POSTERN_DEBIAN"
 
@@ -97,8 +100,7 @@ func runInside() (int, error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "postern")
-	build := exec.Command("go", "build", "-o", binary, "postern/cmd/postern")
+	build := exec.Command("go", "build", "-o", dir, "postern/cmd/postern", "postern/internal/site/configure")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build: %w: %s", err, out)
@@ -106,7 +108,11 @@ func runInside() (int, error) {
 	return machine.Run(ctx, machine.Options{
 		Root:     root,
 		Hostname: "mx.example.org",
-		Binds:    []machine.Bind{{From: repository, ReadOnly: true}, {From: binary, To: program, ReadOnly: true}},
+		Binds: []machine.Bind{
+			{From: repository, ReadOnly: true},
+			{From: filepath.Join(dir, "postern"), To: program, ReadOnly: true},
+			{From: filepath.Join(dir, "configure"), To: configureProgram, ReadOnly: true},
+		},
 	}, testFlags(os.Args[1:])...)
 }
 
