@@ -56,6 +56,7 @@ INSERT INTO api_bans (ban_type, ban_value, reason) VALUES ('domain', 'spam.examp
 //	world          file PATH MODE OWNER:GROUP|missing|denied; ask SOCKET[:MAP] ANSWER;
 //	               dns TYPE NAME VALUE|none|trouble
 //	files/NAME     the content of /etc/postfix/NAME
+//	opendkim/NAME  the content of /etc/opendkim/NAME
 func TestBroken(t *testing.T) {
 	folders, err := filepath.Glob("testdata/broken/*")
 	if err != nil || len(folders) < 40 {
@@ -279,9 +280,11 @@ func world(t *testing.T, folder string) paper {
 			t.Fatalf("world: %q", line)
 		}
 	}
-	files, _ := filepath.Glob(folder + "/files/*")
-	for _, f := range files {
-		p.content["/etc/postfix/"+filepath.Base(f)] = read(t, f)
+	for in, there := range map[string]string{"/files/*": "/etc/postfix/", "/opendkim/*": "/etc/opendkim/"} {
+		files, _ := filepath.Glob(folder + in)
+		for _, f := range files {
+			p.content[there+filepath.Base(f)] = read(t, f)
+		}
 	}
 	return p
 }

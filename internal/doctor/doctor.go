@@ -33,6 +33,7 @@ func topics() []topic {
 		{"SRS", srsKinds, checkSRS},
 		{"Domains and classes", domainKinds, checkDomains},
 		{"Milters and OpenDKIM", milterKinds, checkMilters},
+		{"Keys of OpenDKIM", signingKinds, checkSigning},
 		{"Bounces", bounceKinds, checkBounces},
 		{"Secrets", secretKinds, checkSecrets},
 		{"Sockets", socketKinds, checkSockets},
