@@ -36,7 +36,7 @@ var parts = []struct{ process, title string }{
 // it back. Nothing is lost, nothing goes to a wrong address, nothing is refused
 // for good; what the sender sees is what the manual says.
 func TestFaultsUnderAStreamOfMail(t *testing.T) {
-	s := start(t, options{redis: true})
+	s := start(t, options{more: true})
 	var table bytes.Buffer
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "killed\tport 25, alias\tport 25, unknown\tport 587\tback after")

@@ -50,8 +50,8 @@ func install(opts options) error {
 	return err
 }
 
-// writeConfiguration fills and writes the shipped files. With Redis the counters
-// are there.
+// writeConfiguration fills and writes the shipped files. With more,
+// two lines are added.
 func writeConfiguration(opts options) error {
 	shipped, err := repository()
 	if err != nil {
@@ -65,18 +65,18 @@ func writeConfiguration(opts options) error {
 	if err != nil {
 		return err
 	}
-	if opts.redis {
-		countInRedis(files)
+	if opts.more {
+		addMore(files)
 	}
 	_, err = site.Write("/", files, true)
 	return err
 }
 
-// countInRedis puts policyd's counters there: the one line that a host with Redis adds.
-func countInRedis(files []site.File) {
+// addMore puts policyd's counters into Redis, and masks the log.
+func addMore(files []site.File) {
 	for i, f := range files {
 		if f.Path == "etc/postern/postern.yaml" {
-			files[i].Text = strings.Replace(f.Text, "\npolicyd:\n", "\npolicyd:\n  state: redis://127.0.0.1:6379/0\n", 1)
+			files[i].Text = strings.Replace(f.Text, "\npolicyd:\n", "\npolicyd:\n  state: redis://127.0.0.1:6379/0\n", 1) + "log: {addresses: masked}\n"
 		}
 	}
 }

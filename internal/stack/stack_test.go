@@ -20,7 +20,7 @@ import (
 // options say what the host is like; the zero value is the host of the manual.
 type options struct {
 	serve bool // one `postern serve` instead of a process for each daemon
-	redis bool // a Redis beside it
+	more  bool // what is off where nobody asks for it: counters in Redis, masked addresses in the log
 }
 
 // stack is the running host and its world.
@@ -120,7 +120,7 @@ func (s *stack) start() error {
 	if s.db, err = openDatabase("maildb"); err != nil {
 		return err
 	}
-	if s.opts.redis {
+	if s.opts.more {
 		if err := s.keep(startRedis()); err != nil {
 			return err
 		}
