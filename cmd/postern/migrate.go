@@ -55,6 +55,9 @@ func newMigrate() *cobra.Command {
 	flags.BoolVar(&m.apply, "apply", false, "write the files, and switch main.cf and master.cf")
 	flags.BoolVar(&m.accept, "accept-differences", false, "apply even if answers differ without a known reason")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if m.keys < 0 {
+			return usage("--keys %d: write how many keys are asked at most, or 0 for all", m.keys)
+		}
 		if m.options.Dir == "" {
 			return usage("migrate needs --postfix DIR, such as --postfix /etc/postfix")
 		}
@@ -78,7 +81,7 @@ func (m *migration) run(ctx context.Context, stdin io.Reader, out, stderr io.Wri
 		fmt.Fprintf(out, "nothing to do: %s names no table that postern could take over\n", m.options.Dir)
 		return nil
 	}
-	keys, err := plan.CollectKeys(ctx, m.logs, stdin)
+	keys, err := plan.CollectKeys(ctx, m.keys, m.logs, stdin)
 	if err != nil {
 		return temporary(fmt.Errorf("migrate: %w", err))
 	}

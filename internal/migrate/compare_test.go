@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -132,7 +133,7 @@ func TestManyDifferences(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
-	c := &collector{addresses: map[string]bool{}, domains: map[string]bool{}}
+	c := newCollector(0)
 	for _, key := range []string{"a@example.org", "b@example.net"} {
 		c.address(key)
 	}
@@ -148,5 +149,21 @@ func TestKeys(t *testing.T) {
 	}
 	if got := k.of(postconf.SearchExact, 0); len(got) != 3 {
 		t.Errorf("domains: %q", got)
+	}
+}
+
+// However many keys there are, a bounded sample is kept, the same one each
+// time.
+func TestSample(t *testing.T) {
+	first, second := newSample(100), newSample(100)
+	for i := range 50_000 {
+		first.add(fmt.Sprintf("a%d@example.org", i))
+		second.add(fmt.Sprintf("a%d@example.org", i))
+	}
+	if n := len(first.keys); n < 100 || n > 400 {
+		t.Errorf("%d keys are kept, want 100 to 400", n)
+	}
+	if !slices.Equal(first.sorted(), second.sorted()) {
+		t.Error("two samples of the same keys differ")
 	}
 }

@@ -25,15 +25,22 @@ type Keys struct {
 
 // collector gathers keys without duplicates.
 type collector struct {
-	addresses, domains map[string]bool
+	addresses, domains sample
 	handles            []string
 	reserved           []string
 }
 
+// newCollector keeps a sample of about limit keys of each kind, or more; all
+// of them if limit is 0.
+func newCollector(limit int) *collector {
+	return &collector{addresses: newSample(limit), domains: newSample(limit)}
+}
+
 // CollectKeys reads the keys of the tables, if the plan has a database, and of
-// the logs. An error names the table that cannot be read.
-func (p *Plan) CollectKeys(ctx context.Context, logs []string, stdin io.Reader) (Keys, error) {
-	c := &collector{addresses: map[string]bool{}, domains: map[string]bool{}}
+// the logs: a sample that is good for limit questions to each map, or all of
+// them if limit is 0. An error names the table that cannot be read.
+func (p *Plan) CollectKeys(ctx context.Context, limit int, logs []string, stdin io.Reader) (Keys, error) {
+	c := newCollector(limit)
 	if p.Database != nil {
 		if err := c.tables(ctx, *p.Database); err != nil {
 			return Keys{}, err
@@ -60,10 +67,10 @@ func (c *collector) tables(ctx context.Context, o store.Options) error {
 		name string
 		take func(key string)
 	}{
-		{"domain", func(key string) { c.domains[key] = true }},
+		{"domain", c.domains.add},
 		{"alias", c.address},
 		{"alias_handle", func(key string) {
-			c.handles = append(c.handles, key)
+			c.handle(key)
 			if slices.Contains(reserved, key) {
 				c.reserved = append(c.reserved, key)
 			}
@@ -84,17 +91,24 @@ func (c *collector) tables(ctx context.Context, o store.Options) error {
 }
 
 func (c *collector) address(key string) {
-	c.addresses[key] = true
+	c.addresses.add(key)
 	if _, domain, ok := strings.Cut(key, "@"); ok {
-		c.domains[domain] = true
+		c.domains.add(domain)
+	}
+}
+
+// handle keeps as many handles as addresses are kept.
+func (c *collector) handle(key string) {
+	if limit := c.addresses.limit; limit == 0 || len(c.handles) < limit {
+		c.handles = append(c.handles, key)
 	}
 }
 
 func (c *collector) banned(key string) {
 	if domain, ok := strings.CutPrefix(key, "domain:"); ok {
-		c.domains[domain] = true
-		c.addresses["someone@"+domain] = true
-		c.addresses["someone@below."+domain] = true
+		c.domains.add(domain)
+		c.addresses.add("someone@" + domain)
+		c.addresses.add("someone@below." + domain)
 	}
 }
 
@@ -113,23 +127,14 @@ func (c *collector) log(ctx context.Context, path string, stdin io.Reader) error
 
 // keys joins each handle with a domain, once a hosted one and once another.
 func (c *collector) keys() Keys {
-	k := Keys{Domains: sortedKeys(c.domains), Reserved: slices.Sorted(slices.Values(c.reserved))}
+	k := Keys{Domains: c.domains.sorted(), Reserved: slices.Sorted(slices.Values(c.reserved))}
 	for i, handle := range c.handles {
 		if len(k.Domains) > 0 {
-			c.addresses[handle+"@"+k.Domains[i%len(k.Domains)]] = true
+			c.addresses.add(handle + "@" + k.Domains[i%len(k.Domains)])
 		}
 	}
-	k.Addresses = sortedKeys(c.addresses)
+	k.Addresses = c.addresses.sorted()
 	return k
-}
-
-func sortedKeys(set map[string]bool) []string {
-	all := make([]string, 0, len(set))
-	for key := range set {
-		all = append(all, key)
-	}
-	slices.Sort(all)
-	return all
 }
 
 // of are at most limit keys for one kind of search, spread evenly.

@@ -24,7 +24,7 @@ func (p *Plan) WayBack() []string {
 func commands(dir string, edits []Edit) []string {
 	var lines []string
 	for _, group := range groups(edits) {
-		line := "postconf -c " + quote(dir) + " " + group.option
+		line := "postconf -c " + quote(absolute(dir)) + " " + group.option
 		for _, arg := range group.args {
 			line += " \\\n    " + quote(arg)
 		}
@@ -97,7 +97,7 @@ func (p *Plan) Finish() []string {
 
 // reload has Postfix read main.cf and master.cf again.
 func (p *Plan) reload() string {
-	return "postfix -c " + quote(p.options.Dir) + " reload"
+	return "postfix -c " + quote(absolute(p.options.Dir)) + " reload"
 }
 
 // StepsBack are the lines that let Postfix and PostSRSd go on as before, to

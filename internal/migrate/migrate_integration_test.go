@@ -93,7 +93,7 @@ func planOf(t *testing.T, o Options) (*Plan, Keys) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := p.CollectKeys(t.Context(), nil, nil)
+	keys, err := p.CollectKeys(t.Context(), 0, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestRefusals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = p.CollectKeys(t.Context(), nil, nil)
+			_, err = p.CollectKeys(t.Context(), 0, nil, nil)
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v, want one line with %q", err, test.want)
 			}

@@ -43,7 +43,8 @@ func (d Defaults) Get(name string) (string, bool) {
 var builtin string
 
 // Builtin are the defaults of the parameters that this project judges, for
-// a host without Postfix. They are those of Postfix 3.7 to 3.10.
+// a host without Postfix. They are those of Postfix 3.7; later releases have
+// other defaults for a few of them, smtpd_forbid_bare_newline among them.
 func Builtin() Defaults {
 	return NewDefaults(builtin, false)
 }
