@@ -37,6 +37,13 @@ func TestDatabaseOfMariaDB(t *testing.T) {
 	if got := databaseFindings(ctx, t, db, db.User(), time.Now); !slices.Equal(got, []string{"alias-loop", "operator-missing"}) {
 		t.Errorf("in good order, but for a loop: %v", got)
 	}
+	if !senderIndexFound(ctx, t, db) {
+		t.Error("a query for senders without an index is not found")
+	}
+	mustDo(t, db.Exec(ctx, "CREATE INDEX idx_sender ON smtp_sender_acl (sender)"))
+	if senderIndexFound(ctx, t, db) {
+		t.Error("the index is not seen")
+	}
 	later := func() time.Time { return time.Now().Add(time.Minute) }
 	if got := databaseFindings(ctx, t, db, db.User(), later); !slices.Contains(got, "clock") {
 		t.Errorf("a clock that is a minute off: %v", got)
@@ -58,6 +65,17 @@ func TestDatabaseOfMariaDB(t *testing.T) {
 	if got := databaseFindings(ctx, t, db, db.User(), time.Now); !slices.Contains(got, "database-unreachable") {
 		t.Errorf("away: %v", got)
 	}
+}
+
+// senderIndexFound looks at a .cf file that asks for senders.
+func senderIndexFound(ctx context.Context, t *testing.T, db *scratch.MariaDB) bool {
+	t.Helper()
+	h, _ := brokenHost(t, "testdata/broken/mysql-senders")
+	c, err := config.Parse("postern.yaml", []byte("database: {hosts: ['"+db.Addr()+"'], name: "+db.Database()+", user: "+db.User()+", password: "+db.Password()+"}\n"))
+	mustDo(t, err)
+	h.Config = c
+	defer h.openDatabase()()
+	return hasKind(Examine(ctx, h), "sender-index")
 }
 
 // databaseFindings are the kinds that are found with a user of the database.

@@ -34,8 +34,8 @@ func elements() []element {
 		{"unknown-sender-domain", Note, inbound, recipients, "reject_unknown_sender_domain", "mail is accepted that cannot be bounced"},
 		{"data-own-hosts", Note, inbound, data, "permit_mynetworks", "programs on this host are counted by the limits for strangers"},
 		{"bounce-to-many", Note, inbound, data, "reject_multi_recipient_bounce", "a message with the null sender may go to many recipients, as spam does and bounces do not"},
-		{"submission-first", Error, submission, client, "permit_sasl_authenticated", "strangers reach the sender and recipient checks of submission"},
-		{"submission-first", Error, submission, client, "reject", "strangers reach the sender and recipient checks of submission"},
+		{"submission-first", Note, submission, client, "permit_sasl_authenticated", "strangers reach the sender and recipient checks of submission"},
+		{"submission-first", Note, submission, client, "reject", "strangers reach the sender and recipient checks of submission"},
 		{"submission-syntax", Note, submission, sender, "reject_non_fqdn_sender", "mail programs send with addresses that nobody can reply to"},
 		{"submission-sender", Error, submission, sender, "reject_sender_login_mismatch|reject_authenticated_sender_login_mismatch|reject_known_sender_login_mismatch", "any login may send as anybody, with a DKIM signature of this host"},
 		{"submission-relay", Error, submission, relay, "permit_sasl_authenticated", "users can send to hosted domains only, or not at all"},
@@ -104,12 +104,21 @@ func checkRestrictions(_ context.Context, h *Host, f *findings) {
 			checkWords(s, list, f)
 		}
 		for _, e := range elements() {
-			if e.role == s.role && find(e.find, flat(s, e.list)) < 0 {
+			if e.role == s.role && !e.stands(s) {
 				name, _, _ := strings.Cut(e.find, "|")
 				f.add(e.kind, s.at(h, e.list), "add "+name+" to "+e.list+" as in the shipped configuration", "%s has no %s: %s", s.list(e.list), name, e.effect)
 			}
 		}
 	}
+}
+
+// stands looks for the restriction. One that refuses does so from any list; one
+// that permits counts in its own.
+func (e element) stands(s seat) bool {
+	if !strings.HasPrefix(e.find, "reject_") && !strings.HasPrefix(e.find, "check_") {
+		return find(e.find, flat(s, e.list)) >= 0
+	}
+	return slices.ContainsFunc(postconf.RestrictionLists(), func(list string) bool { return find(e.find, flat(s, list)) >= 0 })
 }
 
 // lock are the restrictions that close a relay (smtpd(8) does not start

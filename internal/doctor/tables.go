@@ -22,6 +22,7 @@ func tableKinds() []Kind {
 		{"map-unknown", Error, "postern has no map of that name: lookups fail and mail is deferred"},
 		{"map-parameter", Error, "a built-in map stands in a parameter that it is not made for"},
 		{"map-search", Error, "the search: of a map does not fit the parameter: partial keys are not found, or others are"},
+		{"sender-index", Note, "a .cf query for senders reads the whole table smtp_sender_acl each time"},
 		{"map-list", Note, "two socketmaps stand in one list: each is searched to its end, and an alias user+tag@ can lose to user@"},
 		{"table-refused", Error, "the daemon refuses tables that another process answers: its lookups fail and mail is deferred"},
 		{"table-missing-file", Error, "the file of a table does not exist: the daemon that opens it answers 451 or does not run"},
@@ -93,7 +94,21 @@ func (t *tableCheck) mysql(ctx context.Context) {
 	if t.lookup.Chrooted() && usesSocket(cf["hosts"]) {
 		t.add("mysql-localhost", name, "hosts = 127.0.0.1, or proxy:"+t.lookup.Table.Text+" in "+t.lookup.Parameter, "hosts = %.60s is a unix socket, which %s in its chroot cannot see: %s fails and mail is deferred", cf["hosts"], t.lookup.Service.Name, t.use())
 	}
-	if t.host.Database == nil || !strings.Contains(cf["query"], "ban_pattern") {
+	if t.host.Database != nil {
+		t.query(ctx, cf["query"])
+	}
+}
+
+// query looks for what the schema makes of a query.
+func (t *tableCheck) query(ctx context.Context, query string) {
+	name := t.lookup.Table.Name
+	if strings.Contains(query, "smtp_sender_acl") && t.host.Config != nil && t.host.Config.Database.Driver != "sqlite" {
+		rows, err := t.host.Database.Select(ctx, "SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'smtp_sender_acl' AND COLUMN_NAME = 'sender' AND SEQ_IN_INDEX = 1")
+		if err == nil && len(rows) == 0 {
+			t.add("sender-index", name, "CREATE INDEX idx_sender ON smtp_sender_acl (sender)", "smtp_sender_acl has no index that begins with sender: %s reads the whole table for each question", t.use())
+		}
+	}
+	if !strings.Contains(query, "ban_pattern") {
 		return
 	}
 	if _, err := t.host.Database.Select(ctx, "SELECT ban_pattern FROM api_bans LIMIT 1"); err != nil {
