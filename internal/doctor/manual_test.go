@@ -54,7 +54,7 @@ func TestEveryKindIsFound(t *testing.T) {
 		}
 	}
 	for _, m := range mutants(t, shipped(t)) {
-		for _, f := range examine(t, host(t, m.texts, "3.7", paper{})) {
+		for _, f := range examine(t, host(t, mutated(t, m), "3.7", paper{})) {
 			seen[f.Check] = true
 		}
 	}

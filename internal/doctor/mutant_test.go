@@ -40,15 +40,20 @@ func TestMutants(t *testing.T) {
 
 // named reports a finding about the mutant that the intact files do not have.
 func named(t *testing.T, m mutanttest.Mutant, release string, before map[string]bool) bool {
-	mutated := shipped(t)
-	mutated.main, mutated.master, mutated.opendkim = m.Files.Main, m.Files.Master, m.Files.OpenDKIM
-	for _, f := range examine(t, host(t, mutated, release, paper{})) {
+	for _, f := range examine(t, host(t, mutated(t, m), release, paper{})) {
 		text := f.Check + " " + f.Effect
 		if !before[f.Check+f.Effect] && slices.ContainsFunc(m.Subject, func(s string) bool { return strings.Contains(text, s) }) {
 			return true
 		}
 	}
 	return false
+}
+
+// mutated are the texts of a mutant, with postern.yaml as it is shipped.
+func mutated(t *testing.T, m mutanttest.Mutant) texts {
+	x := shipped(t)
+	x.main, x.master, x.opendkim = m.Files.Main, m.Files.Master, m.Files.OpenDKIM
+	return x
 }
 
 // mutants are those of the shipped files; an empty list would pass every test.
