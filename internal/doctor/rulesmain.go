@@ -36,8 +36,8 @@ func hostRules() []rule {
 			effect: "one recipient may become a thousand, and the mail is then deferred as a whole"},
 		{role: inMain, name: "hopcount_limit", wanted: "25", good: from(10, 30), severity: Note,
 			effect: "two forwarders that point at one another pass a message up to fifty times"},
-		{role: inMain, name: "smtpd_tls_chain_files", wanted: "/etc/postfix/tls.pem", good: notEmpty, when: func(s seat) bool { return s.value("smtpd_tls_cert_file") == "" }, severity: Error,
-			effect: "there is no key and no certificate: submission, which needs TLS, refuses everybody, and mail from outside comes in clear text"},
+		{role: inMain, name: "smtpd_tls_chain_files", wanted: "/etc/postfix/tls.pem", good: notEmpty, when: lacksKey, severity: Error,
+			effect: "there is no key and no certificate: smtpd offers no TLS, and mail from outside comes in clear text"},
 	}
 }
 

@@ -11,6 +11,8 @@ func submissionRules() []rule {
 			effect: "submitted and incoming mail look alike in the log"},
 		{role: submission, name: "smtpd_tls_security_level", wanted: "encrypt", good: encrypted, when: notWrapped, severity: Error,
 			effect: "passwords travel in clear text"},
+		{role: submission, name: "smtpd_tls_chain_files", wanted: "/etc/postfix/tls.pem", good: notEmpty, when: lacksKey, severity: Error,
+			effect: "there is no key and no certificate: submission, which needs TLS, refuses everybody"},
 		{role: submission, name: "smtpd_sasl_auth_enable", wanted: "yes", severity: Error,
 			effect: "nobody can log in, and nothing can be submitted"},
 		{role: submission, name: "smtpd_sasl_type", wanted: "dovecot", when: logsIn, severity: Error,

@@ -19,6 +19,12 @@ func encrypted(v string) bool { return v == "encrypt" }
 // notWrapped is true of a service where TLS begins with STARTTLS.
 func notWrapped(s seat) bool { return s.value("smtpd_tls_wrappermode") != "yes" }
 
+// lacksKey is true where TLS is wanted, and no older parameter names a key.
+func lacksKey(s seat) bool {
+	return s.value("smtpd_tls_security_level") != "" && s.value("smtpd_tls_cert_file") == ""
+}
+
+// logsIn is true of a service with passwords.
 func logsIn(s seat) bool { return s.value("smtpd_sasl_auth_enable") == "yes" }
 
 // notMailerDaemon is an address that somebody reads.
