@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -63,7 +64,9 @@ func (n *nameserver) publish(zone string) error {
 	defer n.mu.Unlock()
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
 		name := strings.ToLower(rr.Header().Name)
-		n.records[name] = append(n.records[name], rr)
+		if !slices.ContainsFunc(n.records[name], func(old dns.RR) bool { return dns.IsDuplicate(old, rr) }) {
+			n.records[name] = append(n.records[name], rr)
+		}
 	}
 	return parser.Err()
 }
