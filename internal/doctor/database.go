@@ -34,8 +34,11 @@ func checkDatabase(ctx context.Context, h *Host, f *findings) {
 	at := h.setting("database")
 	if h.Database == nil || h.Config == nil {
 		why := "postern.yaml has no database block"
-		if h.DatabaseErr != nil {
+		switch {
+		case h.DatabaseErr != nil:
 			why = h.DatabaseErr.Error()
+		case h.Config == nil:
+			why = "postern.yaml, which says where it is, could not be read"
 		}
 		f.add("database-missing", at, "write a database block that this user can read, and run postern check as root", "the database was not looked at: %s", why)
 		return

@@ -49,6 +49,17 @@ func TestUnread(t *testing.T) {
 	}
 }
 
+// TestOneKey is an OpenDKIM for one domain, without tables.
+func TestOneKey(t *testing.T) {
+	x := shipped(t)
+	x.opendkim = changeOpenDKIM(x.opendkim, "!KeyTable\n!SigningTable\nDomain example.org\nSelector mail\nKeyFile /etc/opendkim/mail.private\n")
+	h := host(t, x, "3.7", paper{})
+	h.Database = database(t, goodRows)
+	if found := examine(t, h); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+}
+
 // TestPassedOver is about text that Postfix passes over.
 func TestPassedOver(t *testing.T) {
 	x := shipped(t)
