@@ -55,18 +55,26 @@ func startDNS(zone string) (*nameserver, error) {
 	return n, nil
 }
 
-// publish adds the records of a zone file (RFC 1035, section 5), such as `postern
-// dkim sync` and opendkim-genkey(8) print.
+// publish takes the records of a zone file (RFC 1035, section 5), such as `postern
+// dkim sync` prints, in the place of those with the same name and type: keys
+// that were made anew have one record.
 func (n *nameserver) publish(zone string) error {
 	parser := dns.NewZoneParser(strings.NewReader(zone), ".", "")
 	parser.SetDefaultTTL(300)
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	fresh := map[string][]dns.RR{}
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
 		name := strings.ToLower(rr.Header().Name)
-		if !slices.ContainsFunc(n.records[name], func(old dns.RR) bool { return dns.IsDuplicate(old, rr) }) {
-			n.records[name] = append(n.records[name], rr)
+		fresh[name] = append(fresh[name], rr)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for name, records := range fresh {
+		for _, old := range n.records[name] {
+			if !slices.ContainsFunc(records, func(rr dns.RR) bool { return rr.Header().Rrtype == old.Header().Rrtype }) {
+				records = append(records, old)
+			}
 		}
+		n.records[name] = records
 	}
 	return parser.Err()
 }
