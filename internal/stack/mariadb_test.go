@@ -16,6 +16,11 @@ const mariadbSocket = "/run/mysqld/mysqld.sock"
 
 // startMariaDB starts Debian's server with Debian's configuration.
 func startMariaDB() (*process, error) {
+	if _, err := os.Stat("/var/lib/mysql/mysql"); err != nil { // a test of the installation took it away
+		if _, err := run("", "mariadb-install-db", "--user=mysql"); err != nil {
+			return nil, err
+		}
+	}
 	p, err := startProcess("mariadbd", "/usr/sbin/mariadbd", "--user=mysql",
 		"--innodb-use-native-aio=0", // io_uring is refused in many containers
 		"--innodb-flush-log-at-trx-commit=2")
