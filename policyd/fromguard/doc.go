@@ -70,7 +70,7 @@
 // # Macros
 //
 // The login is {auth_authen}, which Postfix sends with MAIL (milter_mail_macros)
-// and at no other stage. Without it the message gets 451 and the log a line of
+// and at no other stage. Without it the message gets 451 at its end and the log a line of
 // level error: the guard is wired to a service that takes mail without login.
 // The queue id (i) comes with the end of the message. No other macro is used.
 //

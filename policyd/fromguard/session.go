@@ -60,19 +60,16 @@ func (s *session) MailFrom(from string, m *gomilter.Modifier) (gomilter.Response
 		case guard.off:
 			return gomilter.RespAccept
 		}
-		login := macro(m, "auth_authen")
-		if login == "" {
-			return s.noLogin(log, guard)
-		}
 		envelope, _ := milter.Internal(from)
-		s.message = &message{guard: guard, login: login, envelope: envelope}
+		s.message = &message{guard: guard, login: macro(m, "auth_authen"), envelope: envelope}
 		s.conn.Busy(true)
 		return gomilter.RespContinue
 	})
 }
 
-// noLogin is for a listener of Postfix that lets in others than logins, or does
-// not tell of them.
+// noLogin ends a message without a login, not before its end: Postfix's own
+// refusal of strangers is for good. What comes this far is from a listener of
+// Postfix that lets in others than logins, or does not tell of them.
 func (s *session) noLogin(log *slog.Logger, g *Guard) gomilter.Response {
 	const hint = "let the guard stand in smtpd_milters of the submission service alone, with smtpd_sasl_auth_enable, and {auth_authen} in milter_mail_macros"
 	s.handler.Metrics.count(whole, NoLogin)
@@ -81,7 +78,7 @@ func (s *session) noLogin(log *slog.Logger, g *Guard) gomilter.Response {
 		return gomilter.RespAccept
 	}
 	log.Error("message deferred: Postfix tells of no login", "right", hint)
-	return milter.Refusal("451 4.7.1 Log in first; if you have, the server's From guard is not set up well")
+	return milter.Refusal("451 4.7.1 The server's From guard is told of no login, try again later")
 }
 
 // Body is the end of the message: it is judged.
@@ -93,6 +90,9 @@ func (s *session) Body(m *gomilter.Modifier) (gomilter.Response, error) {
 			return gomilter.RespTempFail
 		}
 		s.reset()
+		if judged.login == "" {
+			return s.noLogin(log, judged.guard)
+		}
 		findings := judged.guard.judge(ctx, judged.login, judged.envelope, &judged.headers)
 		return s.handler.answer(log, judged, findings)
 	})
