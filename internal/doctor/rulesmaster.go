@@ -40,6 +40,8 @@ func cleanupRules() []rule {
 			effect: "submitted mail to an SRS address is sent to whom it hides, from a user of this host"},
 		{role: ofSubmitted, name: "canonical_maps", wanted: "", severity: Note,
 			effect: "addresses of submitted mail are rewritten; where the table is SRS, replies go astray"},
+		{role: ofSubmitted, name: "message_reject_characters", wanted: `\0`, good: lists(`\0`), severity: Note,
+			effect: "what stands behind a NUL in a header passes the From guard unseen, and is signed"},
 		{role: ofSubmitted, name: "virtual_alias_maps", wanted: "$virtual_alias_maps", good: notEmpty, severity: Error,
 			effect: "submitted mail to a hosted address is accepted and then bounced: User unknown"},
 	}

@@ -78,6 +78,16 @@ func TestSenderACLRefusesAForeignSender(t *testing.T) {
 	}
 }
 
+func TestSubmissionRefusesWhatTheGuardCannotSee(t *testing.T) {
+	s := start(t, options{})
+	c := s.login(t, "alice", "secret-of-alice")
+	c.expect("MAIL FROM:<alice@fwd.test>", 250)
+	c.expect("RCPT TO:<friend@dest.test>", 250)
+	if reply := c.data("From: alice@fwd.test\x00, ceo@b.test\nSubject: behind a NUL\n\nhello\n"); reply.Code != 550 {
+		t.Error(reply)
+	}
+}
+
 // sentBy submits a mail of alice's and tells with which sender it arrives.
 func sentBy(t *testing.T, s *stack, recipient string) message {
 	t.Helper()
