@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -136,7 +135,8 @@ func TestPromptInterrupted(t *testing.T) {
 		}
 		syscall.Kill(os.Getpid(), syscall.SIGINT)
 	}()
-	_, err = promptPassword(screen, io.Discard, "alice")
+	lines := make(lineEnds, 3)
+	_, err = promptPassword(screen, lines, "alice")
 	<-ended
 	if exitStatus(err) != exitNo || !strings.Contains(err.Error(), "interrupted: nothing was changed") {
 		t.Errorf("got %v", err)
@@ -145,7 +145,21 @@ func TestPromptInterrupted(t *testing.T) {
 	if err != nil || after.Lflag != before.Lflag {
 		t.Errorf("echo: %x, before %x, %v", after.Lflag, before.Lflag, err)
 	}
-	fmt.Fprint(keyboard, "x\ny\n") // ends the one who reads
+	fmt.Fprint(keyboard, "x\ny\n") // ends the one who reads, before the terminal is closed
+	for range cap(lines) {
+		<-lines
+	}
+}
+
+// lineEnds tells of each line that ended: one for the interruption, and one
+// behind each password.
+type lineEnds chan struct{}
+
+func (l lineEnds) Write(text []byte) (int, error) {
+	if string(text) == "\n" {
+		l <- struct{}{}
+	}
+	return len(text), nil
 }
 
 func TestPasswordLine(t *testing.T) {
