@@ -174,7 +174,7 @@ func (c *comparer) askOne(ctx context.Context, ask Ask, old, now lookup.Map, key
 	if exists {
 		d.New = is
 	}
-	d.Why = c.why(ctx, ask, d, is)
+	d.Why = c.why(ctx, old, d, is)
 	c.add(d)
 }
 

@@ -45,6 +45,7 @@ func TestWhy(t *testing.T) {
 	set := lookup.Set{
 		"virtual-domains": pairs{"example.org": "1"},
 		"virtual":         pairs{"live@example.org": "x@example.com"},
+		"allowed-senders": pairs{"@example.org": "OK"},
 	}
 	for _, test := range []struct{ name, table, key, old, now, want string }{
 		{"same", "virtual", "a@example.org", "x@example.com", "x@example.com", ""},
@@ -67,6 +68,8 @@ func TestWhy(t *testing.T) {
 		{"more logins", "sender-login-maps", "a@example.org", "x", "x,y", "several logins"},
 		{"other logins", "sender-login-maps", "a@example.org", "x", "y,z", "?"},
 		{"no login", "sender-login-maps", "a@example.org", "x", "", "?"},
+		{"sender by a row of its domain", "allowed-senders", "a@example.org", "", "OK", "a row @domain"},
+		{"sender without a row", "allowed-senders", "a@example.net", "", "OK", "?"},
 		{"forged subdomain", "block-local-senders", "a@b.example.org", "", "REJECT x", "below a hosted domain"},
 		{"another sender refused", "block-local-senders", "a@b.example.net", "", "REJECT x", "?"},
 		{"ban that is new", "banned-domains", "a@example.net", "", "error:5.7.1 a", "?"},
@@ -92,6 +95,19 @@ func TestWhy(t *testing.T) {
 				t.Errorf("got %+v, want a difference with %q", got, test.want)
 			}
 		})
+	}
+}
+
+// An address that is let in because of its bare domain is told from one whose
+// alias leads nowhere.
+func TestWhyDomainHandle(t *testing.T) {
+	set := lookup.Set{"virtual-domains": pairs{"example.org": "1"}, "virtual": pairs{}}
+	for _, handle := range []string{"example.org", "org"} {
+		old := pairs{"a@example.org": "OK", handle: "OK"}
+		got := compared(t, "allowlist", "a@example.org", old, pairs{}, set)
+		if got.Different != 1 || !strings.Contains(got.Differences[0].Why, "a handle named like the domain") {
+			t.Errorf("handle %s: %+v", handle, got)
+		}
 	}
 }
 

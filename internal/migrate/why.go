@@ -11,18 +11,22 @@ import (
 
 // why tells which of the differences that are meant this one is, or nothing.
 // reason is what the new map says with a "not found".
-func (c *comparer) why(ctx context.Context, ask Ask, d Difference, reason string) string {
+func (c *comparer) why(ctx context.Context, old lookup.Map, d Difference, reason string) string {
 	if !maps.IsBuiltIn(d.Map) {
 		return ""
 	}
-	local, domain, isAddress := cutAddress(d.Key)
+	local, domain, _ := cutAddress(d.Key)
 	if d.Old != "-" && d.New == "-" {
-		return c.whyLost(ctx, d, local, domain, isAddress, reason)
+		return c.whyLost(ctx, old, d, reason)
 	}
 	switch d.Map {
 	case maps.SenderLoginMaps:
 		if d.Old != "-" && contains(d.New, d.Old) {
 			return "a sender may belong to several logins: all are named"
+		}
+	case maps.AllowedSenders:
+		if d.Old == "-" && c.knows(ctx, d.Map, "@"+domain) {
+			return "a row @domain allows every sender there, as it does for the login"
 		}
 	case maps.BlockLocalSenders:
 		if d.Old == "-" && c.below(ctx, domain) {
@@ -43,7 +47,8 @@ func (c *comparer) why(ctx context.Context, ask Ask, d Difference, reason string
 }
 
 // whyLost explains what is not found any more.
-func (c *comparer) whyLost(ctx context.Context, d Difference, local, domain string, isAddress bool, reason string) string {
+func (c *comparer) whyLost(ctx context.Context, old lookup.Map, d Difference, reason string) string {
+	local, domain, isAddress := cutAddress(d.Key)
 	switch {
 	case d.Map == maps.BannedDomains || d.Map == maps.SenderLoginMaps || d.Map == maps.AllowedSenders:
 		if folded(d.Key) {
@@ -52,6 +57,8 @@ func (c *comparer) whyLost(ctx context.Context, d Difference, local, domain stri
 		return "accents and blanks make a difference, whatever the collation"
 	case !isAddress:
 		return "no address: a handle named like a domain opens nothing"
+	case d.Map == maps.Allowlist && c.opened(ctx, old, domain):
+		return "a handle named like the domain, or like one above it, opens nothing"
 	case c.strange(ctx, domain):
 		return "the domain has no active row in table domain"
 	case c.reserved(local):
@@ -66,6 +73,27 @@ func (c *comparer) whyLost(ctx context.Context, d Difference, local, domain stri
 	return ""
 }
 
+// opened reports an access table that says OK to the bare domain of an address,
+// which access(5) asks after the address, or to a domain above it.
+func (c *comparer) opened(ctx context.Context, old lookup.Map, domain string) bool {
+	for more := domain != ""; more; _, domain, more = strings.Cut(domain, ".") {
+		if _, found, err := old.Lookup(ctx, domain); found && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// knows reports a key that a map of the new side has for sure.
+func (c *comparer) knows(ctx context.Context, name, key string) bool {
+	m := c.set[name]
+	if m == nil {
+		return false
+	}
+	_, found, err := m.Lookup(ctx, key)
+	return found && err == nil
+}
+
 // strange reports a domain that the new side does not host.
 func (c *comparer) strange(ctx context.Context, domain string) bool {
 	m := c.set[maps.VirtualDomains]
@@ -78,12 +106,7 @@ func (c *comparer) strange(ctx context.Context, domain string) bool {
 
 // hosted reports a domain that the new side hosts for sure.
 func (c *comparer) hosted(ctx context.Context, domain string) bool {
-	m := c.set[maps.VirtualDomains]
-	if m == nil {
-		return false
-	}
-	_, found, err := m.Lookup(ctx, domain)
-	return found && err == nil
+	return c.knows(ctx, maps.VirtualDomains, domain)
 }
 
 // below reports a domain with a hosted one among its parents.
