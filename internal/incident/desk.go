@@ -47,37 +47,47 @@ func (d *Desk) Stop(ctx context.Context, q Request) (*Report, error) {
 	if q.DryRun {
 		return report, d.imagine(ctx, report, q.Logs, down)
 	}
-	return report, d.work(ctx, report, q.Logs)
+	unlock, err := d.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return report, d.work(ctx, report, q.Logs, unlock)
 }
 
 // Continue goes on with an incident: what is not stopped yet, mail that came
 // since, and the report anew.
 func (d *Desk) Continue(ctx context.Context, id string, logs []string) (*Report, error) {
-	s, err := d.load(id)
+	s, unlock, err := d.open(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if s.Undone != nil {
-		return nil, fmt.Errorf("%s: %w at %s: begin a new one", id, ErrDone, minute(*s.Undone))
-	}
 	report := &Report{State: *s}
-	if report.Kind == Unknown {
-		kind, down, err := d.what(ctx, Request{Name: s.Name})
-		if err = errors.Join(err, down); err != nil {
-			return nil, err
-		}
-		report.Kind = kind
+	if err := d.resume(ctx, report); err != nil {
+		unlock()
+		return nil, err
 	}
-	return report, d.work(ctx, report, logs)
+	return report, d.work(ctx, report, logs, unlock)
 }
 
-// work stops, holds, and tells who was reached. After an error of one of them
-// the others are done.
-func (d *Desk) work(ctx context.Context, report *Report, logs []string) error {
-	unlock, err := d.lock(ctx)
-	if err != nil {
+// resume finds out whether an incident can be continued, and as what.
+func (d *Desk) resume(ctx context.Context, report *Report) error {
+	if report.Undone != nil {
+		return fmt.Errorf("%s: %w at %s: begin a new one", report.ID, ErrDone, minute(*report.Undone))
+	}
+	if report.Kind != Unknown {
+		return nil
+	}
+	kind, down, err := d.what(ctx, Request{Name: report.Name})
+	if err = errors.Join(err, down); err != nil {
 		return err
 	}
+	report.Kind = kind
+	return nil
+}
+
+// work stops and holds under the lock of the folder, and tells who was reached
+// outside of it. After an error of one of them the others are done.
+func (d *Desk) work(ctx context.Context, report *Report, logs []string, unlock func()) error {
 	if err := d.begin(report); err != nil {
 		unlock()
 		report.ID = ""

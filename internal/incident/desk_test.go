@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"postern/internal/maillog"
@@ -257,6 +258,40 @@ func TestTwoAtOnce(t *testing.T) {
 	all, err := d.List()
 	if err != nil || len(all) != 2 {
 		t.Errorf("%v, %v", all, err)
+	}
+}
+
+// TestContinueAfterUndo: who waited for an undo to end finds it done, and does not
+// begin again with what was there before.
+func TestContinueAfterUndo(t *testing.T) {
+	d := newDesk(t, queueOf(1))
+	r, err := d.Stop(t.Context(), Request{Name: "alice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		unlock, err := d.lock(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error)
+		go func() {
+			_, err := d.Continue(t.Context(), r.ID, nil)
+			ended <- err
+		}()
+		synctest.Wait() // for the lock
+		undone := r.State
+		undone.Undone = &noon
+		if err := d.save(&undone); err != nil {
+			t.Fatal(err)
+		}
+		unlock()
+		if err := <-ended; !errors.Is(err, ErrDone) {
+			t.Errorf("continued: %v", err)
+		}
+	})
+	if s, err := d.load(r.ID); err != nil || s.Undone == nil {
+		t.Errorf("the undo is forgotten: %+v, %v", s, err)
 	}
 }
 

@@ -29,7 +29,7 @@ func (r *reached) see(e maillog.Event) error {
 	switch e.Kind {
 	case maillog.Accepted:
 		if (r.match.login(e.SASLUsername) || e.OrigID != "" && r.mine[e.OrigID]) && len(r.mine) < maxFollowed {
-			r.mine[e.QueueID] = true
+			r.mine[strings.Clone(e.QueueID)] = true
 		} else {
 			delete(r.mine, e.QueueID)
 		}
@@ -43,13 +43,14 @@ func (r *reached) see(e maillog.Event) error {
 	return nil
 }
 
+// add keeps a delivery, without the line that its texts are parts of.
 func (r *reached) add(e maillog.Event) {
 	if len(r.report.Reached) == maxReached {
 		r.report.More++
 		return
 	}
 	r.report.Reached = append(r.report.Reached, Reached{
-		Time: e.Time.UTC(), ID: e.QueueID, To: strings.Clone(e.To), OrigTo: strings.Clone(e.OrigTo), Relay: strings.Clone(e.Relay),
+		Time: e.Time.UTC(), ID: strings.Clone(e.QueueID), To: strings.Clone(e.To), OrigTo: strings.Clone(e.OrigTo), Relay: strings.Clone(e.Relay),
 	})
 }
 

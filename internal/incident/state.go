@@ -108,6 +108,21 @@ func (d *Desk) load(id string) (*State, error) {
 	return s, nil
 }
 
+// open reads the state of an incident under the lock of the folder.
+func (d *Desk) open(ctx context.Context, id string) (s *State, unlock func(), err error) {
+	if _, err := d.load(id); err != nil { // before a folder is made for the lock
+		return nil, nil, err
+	}
+	if unlock, err = d.lock(ctx); err != nil {
+		return nil, nil, err
+	}
+	if s, err = d.load(id); err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return s, unlock, nil
+}
+
 // List is every incident of this host, oldest first. One that cannot be read
 // is an error beside the others.
 func (d *Desk) List() ([]State, error) {

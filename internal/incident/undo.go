@@ -13,18 +13,11 @@ import (
 // that it put on hold. Rows that somebody changed since are left as they are:
 // the error then wraps ErrKept, and what could be restored is.
 func (d *Desk) Undo(ctx context.Context, id string) (*State, error) {
-	if _, err := d.load(id); err != nil {
-		return nil, err
-	}
-	unlock, err := d.lock(ctx)
+	s, unlock, err := d.open(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	s, err := d.load(id)
-	if err != nil {
-		return nil, err
-	}
 	if s.Undone != nil {
 		return s, fmt.Errorf("%s: %w, at %s", id, ErrDone, minute(*s.Undone))
 	}

@@ -11,7 +11,8 @@ import (
 	"postern/internal/lookup"
 )
 
-// editLock names the turn of those who administer the tables (GET_LOCK).
+// editLock names the turn of those who administer the tables, or switch their
+// rows (GET_LOCK).
 const editLock = "postern.tables"
 
 // Edit is one transaction of an administrator. What it reads is what the

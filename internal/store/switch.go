@@ -34,9 +34,6 @@ type KeptRow struct {
 // KeptActive is the Why of a row that is on already.
 const KeptActive = "it is active already"
 
-// switchLock names the turn of those who switch rows (GET_LOCK).
-const switchLock = "postern.switch"
-
 // switchColumns are the key and the value of each table.
 var switchColumns = map[string][2]string{
 	"alias":           {"address", "`goto`"},
@@ -65,12 +62,12 @@ func (s *Store) SwitchRows(ctx context.Context, key SwitchKey) ([]SwitchRow, err
 }
 
 // SwitchOff turns off every row of the keys that is on, in one transaction, and
-// returns those as they are now.
+// returns those as they are now. It takes turns with Edit.
 func (s *Store) SwitchOff(ctx context.Context, keys ...SwitchKey) (off []SwitchRow, err error) {
-	err = s.change(ctx, switchLock, func(ctx context.Context, tx *sqlx.Tx) error {
+	err = s.change(ctx, editLock, func(ctx context.Context, tx *sqlx.Tx) error {
 		off = nil
 		for _, key := range keys {
-			rows, err := s.switchLocked(ctx, tx, key)
+			rows, err := s.editLocked(ctx, tx, key)
 			if err != nil {
 				return err
 			}
@@ -91,9 +88,9 @@ func (s *Store) SwitchOff(ctx context.Context, keys ...SwitchKey) (off []SwitchR
 }
 
 // SwitchOn turns rows on again that SwitchOff returned, in one transaction. A
-// row that somebody changed since is kept as it is.
+// row that somebody changed since is kept as it is. It takes turns with Edit.
 func (s *Store) SwitchOn(ctx context.Context, rows []SwitchRow) (on []SwitchRow, kept []KeptRow, err error) {
-	err = s.change(ctx, switchLock, func(ctx context.Context, tx *sqlx.Tx) error {
+	err = s.change(ctx, editLock, func(ctx context.Context, tx *sqlx.Tx) error {
 		on, kept = nil, nil
 		for _, row := range rows {
 			found, err := s.switchByID(ctx, tx, row)
@@ -176,7 +173,7 @@ func (s *Store) locked() string {
 	return " FOR UPDATE"
 }
 
-func (s *Store) switchLocked(ctx context.Context, tx *sqlx.Tx, key SwitchKey) ([]SwitchRow, error) {
+func (s *Store) editLocked(ctx context.Context, tx *sqlx.Tx, key SwitchKey) ([]SwitchRow, error) {
 	var rows []switchRow
 	err := tx.SelectContext(ctx, &rows, s.switchSelect(key.Table)+s.switchKeyed(key.Table)+s.locked(), key.Key)
 	return switchRows(key, rows), err
