@@ -25,6 +25,7 @@ func domainKinds() []Kind {
 		{"operator-hosted", Warning, "the operator's address is at a domain of this host: it does not work when it is needed most"},
 		{"recipient-delimiter", Error, "main.cf and postern.yaml separate extensions differently: user+tag is found by one and not by the other"},
 		{"hosted-everywhere", Warning, "virtual_alias_domains is unset: every key of the alias tables that looks like a domain is one"},
+		{"domains-by-aliases", Warning, "virtual_alias_domains is unset on a host with mailboxes: each mail asks the aliases for its bare domain, and is deferred while they cannot answer"},
 	}
 }
 
@@ -36,6 +37,7 @@ func checkDomains(ctx context.Context, h *Host, f *findings) {
 	d := &domainCheck{host: h, main: h.in(inMain)[0], findings: f}
 	d.classes(ctx)
 	d.operator(ctx)
+	d.byAliases()
 	if h.Config == nil {
 		return
 	}
@@ -142,6 +144,21 @@ func (d *domainCheck) delimiter() {
 	here, there := d.main.value("recipient_delimiter"), d.host.Config.RecipientDelimiter
 	if here != there {
 		d.add("recipient-delimiter", d.main.at(d.host, "recipient_delimiter"), d.main.set("recipient_delimiter", there), "recipient_delimiter is %q here and %q in postern.yaml (%s): extensions are cut by one and not by the other, and mail is refused", here, there, d.host.setting("recipient_delimiter"))
+	}
+}
+
+// byAliases looks for a host whose domains are mailbox domains, and whose alias
+// tables are asked for virtual alias domains all the same.
+func (d *domainCheck) byAliases() {
+	set := d.main.view.Get("virtual_alias_domains")
+	if strings.Trim(set.Raw, "${}() ") != "virtual_alias_maps" || d.main.value("virtual_mailbox_domains") == "" || d.asks("virtual_alias_maps", "virtual", "virtual-handles", "virtual-aliases") {
+		return
+	}
+	for _, t := range set.Tables() {
+		if t.Is("socketmap", "mysql", "pgsql", "tcp") {
+			d.add("domains-by-aliases", d.main.at(d.host, "virtual_alias_domains"), d.main.set("virtual_alias_domains", "")+", unless a row there is a bare domain", "virtual_alias_domains is not set and is then $virtual_alias_maps: %.80s is asked for the bare domain of each recipient, and mail is deferred while it cannot answer", t.Text)
+			return
+		}
 	}
 }
 

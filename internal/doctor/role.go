@@ -70,7 +70,7 @@ func (s seat) set(name, value string) string {
 	if _, overridden := s.override(name); s.service != nil && (overridden || !s.shared()) {
 		return "postconf -P '" + s.service.ID() + "/" + name + "=" + value + "'"
 	}
-	return "postconf -e '" + name + " = " + value + "'"
+	return "postconf -e '" + strings.TrimRight(name+" = "+value, " ") + "'"
 }
 
 func (s seat) override(name string) (postconf.Entry, bool) {

@@ -2,13 +2,8 @@ package doctor
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/idna"
-
-	"postern/internal/lookup"
 )
 
 // rowKinds are the findings of checkRows.
@@ -97,7 +92,7 @@ func (r *rowCheck) readAliases(ctx context.Context) error {
 			r.foreign.note(address)
 			return
 		}
-		if _, taken := r.handles[local]; taken && local != "" {
+		if _, taken := r.handles[local]; taken && local != "" && !r.isReserved(local) { // of a reserved one the alias wins
 			r.shadow.note(address)
 		}
 		r.noteTargets(address, target)
@@ -159,37 +154,6 @@ func (r *rowCheck) shadows() {
 		"these aliases stand at domains without an active row in table domain, and mail to them is refused")
 }
 
-// names looks at how domains and handles are called.
-func (r *rowCheck) names() {
-	domains, reserved := &sample{}, &sample{}
-	for _, handle := range sortedKeys(r.handles) {
-		if _, is := r.domains[handle]; is || strings.ContainsAny(handle, ".@") {
-			domains.note(handle)
-		}
-		if r.isReserved(handle) {
-			reserved.note(handle)
-		}
-	}
-	r.report("handle-named-domain", "table alias_handle", domains, "postern handle remove HANDLE", "handles are named like domains; an access table of a .cf file that is asked for the bare domain says OK to everybody there")
-	r.report("handle-reserved", "table alias_handle", reserved, "list those that shall work in reserved_handles_allow of postern.yaml, remove the others", "handles have reserved names and do not match")
-	twins := &sample{}
-	for _, name := range sortedKeys(r.domains) {
-		if ascii, err := idna.Lookup.ToASCII(name); err == nil && ascii != name && r.domains[name] && !r.domains[ascii] {
-			twins.note(name + " (" + ascii + ")")
-		}
-	}
-	r.report("domain-not-ascii", "table domain", twins, "postern domain add for the xn-- name: most servers write that one", "other servers write the xn-- spelling of these domains, which is not hosted: their mail is refused")
-}
-
-// isReserved reports a handle that reserved_handles switches off.
-func (r *rowCheck) isReserved(handle string) bool {
-	c := r.host.Config
-	fold := func(list []string) bool {
-		return slices.ContainsFunc(list, func(s string) bool { return lookup.Fold(s) == handle })
-	}
-	return fold(c.ReservedHandles) && !fold(c.HandlesAllowed)
-}
-
 // empty lists active rows that lead nowhere.
 func (r *rowCheck) empty(ctx context.Context) {
 	for kind, query := range map[string]string{
@@ -221,7 +185,7 @@ func (r *rowCheck) senders(ctx context.Context) error {
 	missing := map[string]bool{}
 	err := r.host.Database.Each(ctx, "smtp_sender_acl", func(sender, _ string) {
 		local, domain, _ := strings.Cut(sender, "@")
-		if _, handle := r.handles[local]; local != "" && domain != "" && !(handle && r.domains[domain]) {
+		if _, handle := r.handles[local]; local != "" && domain != "" && !(handle && !r.isReserved(local) && r.domains[domain]) {
 			missing[sender] = true
 		}
 	})
