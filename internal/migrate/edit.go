@@ -19,6 +19,8 @@ type Edit struct {
 	IsSet   bool
 	New     string
 	Why     []string
+
+	service *postconf.Service // before any edit; nil: main.cf
 }
 
 // Changed reports whether the edit does anything.
@@ -97,7 +99,7 @@ func (e *edits) list() []Edit {
 			}
 		}
 		if one.service != nil {
-			edit.Service = one.service.ID()
+			edit.Service, edit.service = one.service.ID(), one.service
 		}
 		if edit.Changed() {
 			all = append(all, edit)

@@ -35,14 +35,19 @@ func commands(dir string, edits []Edit) []string {
 
 // editGroup is one run of postconf(1).
 type editGroup struct {
-	option string // -e, -X, -P, -PX
+	option string // -e, -X, -M, -P, -PX
 	args   []string
 }
 
 func groups(edits []Edit) []editGroup {
 	byOption := map[string][]string{}
+	whole := wholeServices(edits)
+	for _, id := range sortedServices(whole) {
+		byOption["-M"] = append(byOption["-M"], id+"="+serviceLine(whole[id], edits))
+	}
 	for _, e := range edits {
 		switch {
+		case whole[e.Service] != nil: // -M has it
 		case e.Service == "" && e.IsSet:
 			byOption["-e"] = append(byOption["-e"], e.Name+" = "+e.New)
 		case e.Service == "":
@@ -54,7 +59,7 @@ func groups(edits []Edit) []editGroup {
 		}
 	}
 	var all []editGroup
-	for _, option := range []string{"-e", "-X", "-P", "-PX"} {
+	for _, option := range []string{"-e", "-X", "-M", "-P", "-PX"} {
 		if args := byOption[option]; args != nil {
 			all = append(all, editGroup{option, args})
 		}
