@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -113,10 +111,7 @@ func (d *tableDesk) report(ctx context.Context, done admin.Done, asJSON bool) er
 	if done.Notes == nil {
 		done.Notes = []string{}
 	}
-	e := json.NewEncoder(d.out)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	if err := e.Encode(done); err != nil {
+	if err := encodeJSON(d.out, done); err != nil {
 		return temporary(fmt.Errorf("%s: it is done, and could not be printed: %w", d.command, err))
 	}
 	return nil
@@ -128,12 +123,8 @@ func (d *tableDesk) tell(ctx context.Context, done *admin.Done) {
 	if len(done.Rows) == 0 {
 		return
 	}
-	values := url.Values{}
-	for _, row := range done.Rows {
-		values.Add("key", row.Table+":"+row.Key)
-	}
 	refresh := time.Duration(d.config.Tables.Refresh)
-	told := announce(ctx, d.config.Control, "/rows", values, func(socket string, err error) {
+	told := announceRows(ctx, d.config.Control, done.Rows, func(socket string, err error) {
 		done.Notes = append(done.Notes, fmt.Sprintf("%s has not read it yet: %v: it does so within %s", socket, err, refresh))
 	})
 	if told {

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -125,11 +124,4 @@ func dkimRows(domains []dkim.Domain) []dkimJSON {
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-func encodeJSON(out io.Writer, value any) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(value)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,7 +88,7 @@ func (f *incidentFlags) check(args []string) error {
 		return fmt.Errorf("--as %.100q: write one of %s", f.as, strings.Join(incident.Kinds(), ", "))
 	}
 	for _, path := range f.logs {
-		if path == "-" {
+		if path == "-" || isPipe(path) { // what is read of a pipe is gone
 			continue
 		}
 		file, err := maillog.Open(path, nil)
@@ -102,7 +103,17 @@ func (f *incidentFlags) check(args []string) error {
 	if _, err := os.Lstat(f.report); err == nil {
 		return fmt.Errorf("--report %s: it exists: name a new file", f.report)
 	}
-	return nil
+	path, err := filepath.Abs(f.report) // --continue may run elsewhere
+	if err == nil {
+		f.report = path
+	}
+	return err
+}
+
+// isPipe tells what can be read once: a named pipe, or one of the shell's.
+func isPipe(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&fs.ModeNamedPipe != 0
 }
 
 // withIncidents opens what incidents are worked on with.

@@ -17,15 +17,14 @@ import (
 	"postern/internal/store"
 )
 
-// TestTellRows: the daemons that hold a table read its rows anew, by the names
-// under which they know them.
+// TestTellRows: every daemon is told, and reads what it holds anew.
 func TestTellRows(t *testing.T) {
 	dir := t.TempDir()
 	var told []string
 	for _, name := range []string{"socketmap", "policyd", "srsd"} {
 		serveControl(t, dir, name, func(w http.ResponseWriter, r *http.Request) {
-			told = append(told, name+" "+r.URL.Path+" "+r.FormValue("map")+" "+r.FormValue("key"))
-			if r.FormValue("key") == "bad@x.test" {
+			told = append(told, name+" "+r.URL.Path+" "+strings.Join(r.URL.Query()["key"], " "))
+			if name == "socketmap" && r.URL.Path == "/rows" {
 				http.Error(w, "flush: no", http.StatusConflict)
 			}
 		})
@@ -34,18 +33,35 @@ func TestTellRows(t *testing.T) {
 	desk := &teller{config: &config.Config{Control: dir}, err: &notes}
 	desk.tell(context.Background(), []store.SwitchRow{
 		{Table: "smtp_users", Key: "alice"}, {Table: "smtp_sender_acl", Key: "alice", Value: "a@x.test"},
-		{Table: "alias", Key: "bad@x.test"}, {Table: "alias_handle", Key: "desk"},
+		{Table: "alias", Key: "info@x.test"}, {Table: "alias_handle", Key: "desk"},
 	}, store.BanTarget{Kind: "email", Value: "me@far.test"})
 	slices.Sort(told)
+	const rows = " /rows smtp_sender_acl:a@x.test alias:info@x.test alias_handle:desk"
 	want := []string{
-		"policyd /bans  email:me@far.test", "socketmap /bans  email:me@far.test",
-		"socketmap /flush sender-login-maps a@x.test", "socketmap /flush virtual-aliases bad@x.test", "socketmap /flush virtual-handles desk",
+		"policyd /bans email:me@far.test", "policyd" + rows, "socketmap /bans email:me@far.test",
+		"socketmap" + rows, "srsd /bans email:me@far.test", "srsd" + rows,
 	}
 	if !slices.Equal(told, want) {
 		t.Errorf("told %q", told)
 	}
 	if got := notes.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "socketmap has not read the change yet: flush: no") {
 		t.Errorf("said %q", got)
+	}
+}
+
+// TestTellManyRows: a login with thousands of senders fits no single request.
+func TestTellManyRows(t *testing.T) {
+	dir, told := t.TempDir(), 0
+	serveControl(t, dir, "socketmap", func(_ http.ResponseWriter, r *http.Request) { told += len(r.URL.Query()["key"]) })
+	rows := make([]store.SwitchRow, 2*rowsAtOnce+1)
+	for i := range rows {
+		rows[i] = store.SwitchRow{Table: "smtp_sender_acl", Key: "alice", Value: fmt.Sprintf("%0240d@x.test", i)}
+	}
+	var notes bytes.Buffer
+	desk := &teller{config: &config.Config{Control: dir}, err: &notes}
+	desk.tell(context.Background(), rows)
+	if told != len(rows) || notes.Len() > 0 {
+		t.Errorf("%d of %d rows were told: %s", told, len(rows), notes.String())
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -70,7 +69,7 @@ func describeRow(row store.SwitchRow) string {
 // printUndo tells what was restored.
 func (f incidentFlags) printUndo(w io.Writer, s *incident.State) error {
 	if f.asJSON {
-		return printStateJSON(w, s)
+		return encodeJSON(w, s)
 	}
 	for _, row := range s.Restored {
 		fmt.Fprintf(w, "restored: %s\n", describeRow(row))
@@ -89,7 +88,7 @@ func (f incidentFlags) printUndo(w io.Writer, s *incident.State) error {
 func (f incidentFlags) printList(w io.Writer, desk *incident.Desk) error {
 	all, err := desk.List()
 	if f.asJSON {
-		return errors.Join(err, printStateJSON(w, all))
+		return errors.Join(err, encodeJSON(w, all))
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range all {
@@ -103,11 +102,4 @@ func (f incidentFlags) printList(w io.Writer, desk *incident.Desk) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d held\t%s\t%s\n", s.ID, s.Kind, printableText(s.Name), len(s.Held), state, printableText(s.Reason))
 	}
 	return errors.Join(err, t.Flush())
-}
-
-func printStateJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }

@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
-	"os"
-	"syscall"
 	"time"
 
+	"postern/internal/admin"
 	"postern/internal/config"
-	"postern/internal/maps"
 	"postern/internal/store"
 )
 
@@ -25,41 +21,22 @@ type teller struct {
 
 // tell names changed rows, and bans, to every daemon.
 func (t *teller) tell(ctx context.Context, rows []store.SwitchRow, bans ...store.BanTarget) {
+	var held []admin.Row
 	for _, row := range rows {
-		if name, key := askedBy(row); name != "" {
-			t.each(ctx, "/flush", url.Values{"map": {name}, "key": {key}})
-		}
+		switch row.Table {
+		case "alias", "alias_handle":
+			held = append(held, admin.Row{Table: row.Table, Key: row.Key})
+		case "smtp_sender_acl":
+			held = append(held, admin.Row{Table: row.Table, Key: row.Value})
+		} // smtp_users is Dovecot's
 	}
+	announceRows(ctx, t.config.Control, held, t.complain)
 	for _, ban := range bans {
-		t.each(ctx, "/bans", url.Values{"key": {ban.Key()}})
+		announce(ctx, t.config.Control, "/bans", url.Values{"key": {ban.Key()}}, t.complain)
 	}
 }
 
-// askedBy is the map, and the key, by which a row is read anew.
-func askedBy(row store.SwitchRow) (name, key string) {
-	switch row.Table {
-	case "alias":
-		return maps.VirtualAliases, row.Key
-	case "alias_handle":
-		return maps.VirtualHandles, row.Key
-	case "smtp_sender_acl":
-		return maps.SenderLoginMaps, row.Value
-	}
-	return "", "" // smtp_users is Dovecot's
-}
-
-// each asks every daemon that holds the table.
-func (t *teller) each(ctx context.Context, path string, values url.Values) {
-	for _, socket := range controlSockets(t.config.Control) {
-		if socket == "srsd" || socket == "policyd" && path == "/flush" {
-			continue // it holds no such table
-		}
-		ctx, cancel := context.WithTimeout(ctx, tellTimeout)
-		_, err := control(ctx, t.config.Control, socket, http.MethodPost, path, values)
-		cancel()
-		if err == nil || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		fmt.Fprintf(t.err, "postern: note: %s has not read the change yet: %v: it does so within %s\n", socket, err, time.Duration(t.config.Tables.Refresh))
-	}
+// complain says which daemon answers from old rows for a while.
+func (t *teller) complain(socket string, err error) {
+	fmt.Fprintf(t.err, "postern: note: %s has not read the change yet: %v: it does so within %s\n", socket, err, time.Duration(t.config.Tables.Refresh))
 }

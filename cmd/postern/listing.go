@@ -173,3 +173,11 @@ func fit(widths []int, width int) []int {
 	}
 	return widths
 }
+
+// encodeJSON prints one document for programs.
+func encodeJSON(out io.Writer, value any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(value)
+}

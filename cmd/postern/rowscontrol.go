@@ -1,12 +1,33 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
+	"postern/internal/admin"
 	"postern/internal/lookup"
 )
+
+// rowsAtOnce is how many rows one request names, so that it fits a URL.
+const rowsAtOnce = 1000
+
+// announceRows is announce for rows of the loaded tables.
+func announceRows(ctx context.Context, dir string, rows []admin.Row, complain func(socket string, err error)) (told bool) {
+	for some := range slices.Chunk(rows, rowsAtOnce) {
+		values := url.Values{}
+		for _, row := range some {
+			values.Add("key", row.Table+":"+row.Key)
+		}
+		if announce(ctx, dir, "/rows", values, complain) {
+			told = true
+		}
+	}
+	return told
+}
 
 // serveRows has rows of the loaded tables read anew: POST /rows?key=alias:KEY, a
 // key for each, TABLE: for a whole table. What a daemon does not load it has not

@@ -40,10 +40,7 @@ func newTwin() *cobra.Command {
 			return err
 		}
 		if *asJSON {
-			e := json.NewEncoder(cmd.OutOrStdout())
-			e.SetIndent("", "  ")
-			e.SetEscapeHTML(false)
-			err = e.Encode(reports)
+			err = encodeJSON(cmd.OutOrStdout(), reports)
 		} else {
 			printTwins(cmd.OutOrStdout(), reports, *all)
 		}
