@@ -32,8 +32,8 @@ func TestInstallingByTheManual(t *testing.T) {
 	for _, line := range regexp.MustCompile(`(?m)^error.*`).FindAllString(said, -1) {
 		t.Errorf("postern check: %s", line)
 	}
-	_, records, _ := strings.Cut(said, "._domainkey.")
-	if !strings.Contains(records, "v=DKIM1") {
+	record := regexp.MustCompile(`(?s)mail\._domainkey\.example\.org\. IN TXT \([^)]*\)`).FindString(said)
+	if !strings.Contains(record, "v=DKIM1") {
 		t.Errorf("postern dkim sync printed no record:\n%s", said)
 	}
 
@@ -42,13 +42,13 @@ func TestInstallingByTheManual(t *testing.T) {
 	if m := s.world.mail(t, "someone@example.net"); !strings.HasSuffix(m.Sender, "@srs.example.com") {
 		t.Errorf("sender %s", m.Sender)
 	}
-	loginByTheManual(t, s, records)
+	loginByTheManual(t, s, record)
 }
 
 // loginByTheManual submits a mail as the user that the manual makes.
-func loginByTheManual(t *testing.T, s *stack, records string) {
+func loginByTheManual(t *testing.T, s *stack, record string) {
 	t.Helper()
-	if err := s.dns.publish("mail._domainkey." + records); err != nil {
+	if err := s.dns.publish(record + "\n"); err != nil {
 		t.Fatal(err)
 	}
 	password, err := os.ReadFile("/root/alice.password")
