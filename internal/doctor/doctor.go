@@ -45,7 +45,7 @@ func topics() []topic {
 
 // Examine runs every check and sorts what they find.
 func Examine(ctx context.Context, h *Host) []Finding {
-	f := &findings{kinds: map[string]Kind{}}
+	f := &findings{kinds: map[string]Kind{}, literal: literal(h)}
 	for _, k := range Kinds() {
 		f.kinds[k.Name] = k
 	}

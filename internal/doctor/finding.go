@@ -80,8 +80,9 @@ func Worst(list []Finding) Severity {
 
 // findings collects what checks find; kinds says how bad each is.
 type findings struct {
-	kinds map[string]Kind
-	list  []Finding
+	kinds   map[string]Kind
+	literal func(fix string) string // nil: as it is
+	list    []Finding
 }
 
 // add takes down a finding of a kind of the catalogue.
@@ -89,6 +90,9 @@ func (f *findings) add(kind, at, fix, effect string, args ...any) {
 	k, known := f.kinds[kind]
 	if !known {
 		panic("doctor: no kind of finding is named " + kind) // a mistake in this package, which its tests meet
+	}
+	if f.literal != nil {
+		fix = f.literal(fix)
 	}
 	found := Finding{Severity: k.Severity, Check: kind, At: at, Effect: line(fmt.Sprintf(effect, args...)), Fix: line(fix)}
 	if !slices.Contains(f.list, found) {

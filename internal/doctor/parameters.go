@@ -76,6 +76,9 @@ func (r rule) check(h *Host, s seat, f *findings) {
 		good = r.good(value)
 	}
 	fix := s.set(r.name, r.wanted)
+	if r.name == "cleanup_service_name" && h.Postfix.Service(r.wanted, "unix") == nil {
+		fix = "take over the service " + r.wanted + " of the shipped master.cf, then " + fix
+	}
 	switch {
 	case !good && set.Default:
 		f.add(r.kind(), s.at(h, r.name), fix, "%s is not set in %s: %s", r.name, s.owner(r.name), r.effect)
