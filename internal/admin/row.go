@@ -18,21 +18,26 @@ func RowOf(table, key, value string) store.Entry {
 	return store.Entry{Key: lookup.Fold(key), Value: lookup.Fold(value)}
 }
 
-// Enable switches a row on, after it was held to the rules of its targets.
+// Enable switches a row on, after it was held to the rules of its targets. What
+// add would refuse for other rows' sake is noted: the row was meant once.
 func (d *Desk) Enable(ctx context.Context, table string, row store.Entry) (Done, error) {
 	return d.turn(ctx, table, row, true, func(ctx context.Context, e *store.Edit, same store.Entry, done *Done) error {
 		switch table {
 		case store.Aliases, store.Handles:
-			return d.checkEnabled(ctx, e, table, same)
+			return d.checkEnabled(ctx, e, table, same, done)
 		case store.Domains:
-			return d.checkHostable(lookup.Fold(same.Key), true)
+			key := lookup.Fold(same.Key)
+			if err := d.checkHostable(key, true); err != nil {
+				return err
+			}
+			return d.checkArrival(ctx, e, key, done, true)
 		}
 		return nil
 	})
 }
 
 // checkEnabled holds a row that somebody wrote to what mail needs.
-func (d *Desk) checkEnabled(ctx context.Context, e *store.Edit, table string, row store.Entry) error {
+func (d *Desk) checkEnabled(ctx context.Context, e *store.Edit, table string, row store.Entry, done *Done) error {
 	targets, err := keysearch.ParseAddresses(row.Value)
 	if row.Value == "" || err != nil {
 		return refuse("%s leads nowhere, its target is %s: --replace of 'postern %s add' gives it one", subject(table, row), shown(row.Value), noun(table))
@@ -45,12 +50,22 @@ func (d *Desk) checkEnabled(ctx context.Context, e *store.Edit, table string, ro
 			return refuse("%s leads to %s, which is no address", subject(table, row), shown(target))
 		}
 	}
-	if table == store.Handles {
-		if err := d.checkName(ctx, e, lookup.Fold(row.Key)); err != nil {
-			return err
-		}
+	key := lookup.Fold(row.Key)
+	if err := d.checkEnabledKey(ctx, e, table, key, done); err != nil {
+		return err
 	}
-	return d.checkRoute(ctx, e, draft{table, lookup.Fold(row.Key), row.Value}, targets, true)
+	return d.checkRoute(ctx, e, draft{table, key, row.Value}, targets, true)
+}
+
+// checkEnabledKey looks at what else answers for the key of a row.
+func (d *Desk) checkEnabledKey(ctx context.Context, e *store.Edit, table, key string, done *Done) error {
+	if table == store.Aliases {
+		return d.checkPlace(ctx, e, key, done, true)
+	}
+	if err := d.checkName(ctx, e, key); err != nil {
+		return err
+	}
+	return d.checkShadow(ctx, e, key, done, true)
 }
 
 // Disable switches a row off, and keeps it.
