@@ -4,6 +4,8 @@ package dkim_test
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,5 +62,26 @@ func TestFullDisk(t *testing.T) {
 	r, err := dkim.Sync(t.Context(), o, []string{"example.org", "example.net"})
 	if err != nil || !r.Domains[0].Made {
 		t.Errorf("when there is room again: %+v, %v", r, err)
+	}
+}
+
+// TestNoInodes: a disk without room for a further file is full, whatever else is
+// found missing there.
+func TestNoInodes(t *testing.T) {
+	dir := t.TempDir()
+	scratchtest.SmallDisk(t, dir, "256k,nr_inodes=32")
+	o := dkim.Options{Dir: dir, Owner: dkim.Nobody(), Bits: 1024}
+	if err := os.MkdirAll(filepath.Join(dir, "keys/example.org"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for i := 0; err == nil; i++ {
+		err = os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o600)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	if _, err := dkim.Sync(t.Context(), o, []string{"example.org"}); !errors.Is(err, syscall.ENOSPC) || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -95,7 +95,11 @@ func addKey(keys *os.Root, name string, key *rsa.PrivateKey, owner Owner) (err e
 	if err := keys.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // a crash left it
 		return err
 	}
-	defer func() { err = errors.Join(err, keys.Remove(draft)) }()
+	defer func() {
+		if gone := keys.Remove(draft); !errors.Is(gone, fs.ErrNotExist) { // it may never have been made
+			err = errors.Join(err, gone)
+		}
+	}()
 	if err := writeDraft(keys, draft, encodeKey(key), owner); err != nil {
 		return err
 	}
