@@ -3,7 +3,6 @@ package site
 import (
 	"errors"
 	"fmt"
-	"net/mail"
 	"regexp"
 	"strings"
 )
@@ -32,6 +31,9 @@ func Example() Values {
 // lower case that all of the configuration is written in.
 var domainForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$`)
 
+// plainAddress is an address that needs no quotes in mail, main.cf and YAML.
+var plainAddress = regexp.MustCompile(`^[A-Za-z0-9](\.?[A-Za-z0-9_+=-])*@([A-Za-z0-9.-]+)$`)
+
 // plainPath is what needs no quotes in main.cf.
 var plainPath = regexp.MustCompile(`^/[A-Za-z0-9._/-]+(,\s*/[A-Za-z0-9._/-]+)*$`)
 
@@ -50,7 +52,7 @@ func (v Values) Validate() error {
 	fault(isDomain(v.SRSDomain), "SRS domain %q: must be a domain such as srs.example.org, in lower case", v.SRSDomain)
 	fault(v.Hostname != v.SRSDomain, "SRS domain %q: must not be the host name: bounces and the host's own mail would be mixed up", v.SRSDomain)
 	fault(isAddress(v.Operator), "operator %q: must be one address such as ops@example.net", v.Operator)
-	_, domain, _ := strings.Cut(v.Operator, "@")
+	_, domain, _ := strings.Cut(strings.ToLower(v.Operator), "@")
 	fault(domain != v.Hostname && domain != v.SRSDomain, "operator %q: must not be on this host: that mail leads to the operator", v.Operator)
 	fault(plainPath.MatchString(v.TLSChain), "TLS chain %q: must be the whole path of a file, or of several with commas", v.TLSChain)
 	fault(plainPassword.MatchString(v.DatabasePassword), "database password: only letters, digits and . _ ~ + / = - need no quotes in all of the files: make one with `openssl rand -hex 24`")
@@ -60,8 +62,8 @@ func (v Values) Validate() error {
 func isDomain(s string) bool { return len(s) <= 253 && domainForm.MatchString(s) }
 
 func isAddress(s string) bool {
-	parsed, err := mail.ParseAddress(s)
-	return err == nil && parsed.Address == s && !strings.ContainsAny(s, "\"\\{},; \t")
+	parts := plainAddress.FindStringSubmatch(s)
+	return parts != nil && isDomain(strings.ToLower(parts[2]))
 }
 
 // Fill puts the values in the place of the example's.
