@@ -21,15 +21,16 @@ func (h *Handler) answer(log *slog.Logger, m *message, findings []finding) gomil
 	for i := range findings {
 		f := &findings[i]
 		act := m.guard.act(*f)
+		more := worse(acts[f.header], act) != acts[f.header] // one line for a header: who sends may put in hundreds
 		acts[f.header] = worse(acts[f.header], act)
 		switch {
 		case act == Refused && refused == nil:
 			refused = f
 		case act == Deferred && unknown == nil:
 			unknown = f
-		case act == Shadowed:
+		case more && act == Shadowed:
 			log.Info("message would be refused: shadow mode", f.attributes()...)
-		case act == Failed:
+		case more && act == Failed:
 			log.Warn("message is not judged: shadow mode", f.attributes()...)
 		}
 	}

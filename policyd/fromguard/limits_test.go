@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -119,6 +120,23 @@ func TestLogAndReply(t *testing.T) {
 	}
 	if log := r.logged.String(); strings.Contains(log, strings.Repeat("l", 201)) || strings.Contains(log, "secret@") {
 		t.Errorf("log:\n%s", log)
+	}
+}
+
+// However many addresses a message in shadow mode has, it makes one line for each
+// kind of header.
+func TestLogOfMany(t *testing.T) {
+	r := newRig(fromguard.Options{Mode: fromguard.Shadow})
+	p := begin(t, r)
+	for i := range 10 {
+		header(p, "Resent-From", strings.Repeat("\"ceo@b.test x@away.test\" <x"+strconv.Itoa(i)+"@b.test>, ", 40)+"x@away.test")
+		p.Want("continue")
+	}
+	header(p, "From", "alice@fwd.test")
+	p.Send("END", "QUIT")
+	p.Want("continue", "accept", "(closed)")
+	if n := strings.Count(r.logged.String(), "shadow mode"); n == 0 || n > 4 {
+		t.Errorf("%d lines:\n%.2000s", n, &r.logged)
 	}
 }
 
