@@ -161,7 +161,7 @@ func (f incidentFlags) run(ctx context.Context, out io.Writer, desk *incident.De
 		return f.printList(out, desk)
 	case f.undo != "":
 		s, err := desk.Undo(ctx, f.undo)
-		if s == nil {
+		if s == nil || errors.Is(err, incident.ErrDone) { // what the first undo restored is not told again
 			return err
 		}
 		return errors.Join(err, f.printUndo(out, s))

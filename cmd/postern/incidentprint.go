@@ -30,7 +30,7 @@ func printIncident(w io.Writer, r *incident.Report) {
 		fmt.Fprintf(w, "%s: mail for %s, by a ban\n", does[0], printableText(r.Name))
 	}
 	printHeld(w, does[1], r.Held)
-	fmt.Fprintf(w, "%s: %d recipients by the log of this host\n", does[2], len(r.Reached)+r.More)
+	fmt.Fprintf(w, "%s: %s by the log of this host\n", does[2], count(len(r.Reached)+r.More, "recipient"))
 	for _, note := range r.Notes {
 		fmt.Fprintf(w, "note: %s\n", printableText(note))
 	}
@@ -43,7 +43,7 @@ func printIncident(w io.Writer, r *incident.Report) {
 const fewMessages = 10
 
 func printHeld(w io.Writer, does string, held []incident.Message) {
-	fmt.Fprintf(w, "%s: %d messages\n", does, len(held))
+	fmt.Fprintf(w, "%s: %s\n", does, count(len(held), "message"))
 	for i, m := range held {
 		if i == fewMessages {
 			fmt.Fprintf(w, "  and %d more\n", len(held)-i)
@@ -53,7 +53,7 @@ func printHeld(w io.Writer, does string, held []incident.Message) {
 		if m.Loose {
 			loose = ": left the queue before it could be held"
 		}
-		fmt.Fprintf(w, "  %s of %s from %s to %d recipients%s\n", m.ID, minute(m.Arrived), printableText(m.Sender), len(m.Recipients)+m.More, loose)
+		fmt.Fprintf(w, "  %s of %s from %s to %s%s\n", m.ID, minute(m.Arrived), printableText(m.Sender), count(len(m.Recipients)+m.More, "recipient"), loose)
 	}
 }
 
@@ -64,6 +64,14 @@ func describeRow(row store.SwitchRow) string {
 		text += " → " + printableText(row.Value)
 	}
 	return text
+}
+
+// count is a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // printUndo tells what was restored.
@@ -80,7 +88,7 @@ func (f incidentFlags) printUndo(w io.Writer, s *incident.State) error {
 	if s.Ban != nil && s.Undone != nil {
 		fmt.Fprintf(w, "revoked: the ban of %s (#%d)\n", printableText(s.Ban.Target), s.Ban.ID)
 	}
-	fmt.Fprintf(w, "released: %d messages\n", len(s.Released))
+	fmt.Fprintf(w, "released: %s\n", count(len(s.Released), "message"))
 	return nil
 }
 

@@ -25,10 +25,14 @@ func (d *Desk) writeReport(r *Report) error {
 
 // JSON writes a report for programs.
 func (r *Report) JSON(w io.Writer) error {
+	told := *r
+	if told.Held == nil {
+		told.Held = []Message{} // a program reads a list, of nothing too
+	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(r)
+	return e.Encode(&told)
 }
 
 // Markdown writes a report for people.

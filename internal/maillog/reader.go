@@ -9,11 +9,11 @@ import (
 
 // Stats counts the lines that were read.
 type Stats struct {
-	Lines   int64 // all
-	Events  int64 // those that made an Event
-	Foreign int64 // of programs that are not Postfix's
-	Odd     int64 // no line of a log, or one whose time cannot be read
-	Long    int64 // over MaxLine, passed over
+	Lines   int64 `json:"lines"`   // all
+	Events  int64 `json:"events"`  // those that made an Event
+	Foreign int64 `json:"foreign"` // of programs that are not Postfix's
+	Odd     int64 `json:"odd"`     // no line of a log, or one whose time cannot be read
+	Long    int64 `json:"long"`    // over MaxLine, passed over
 }
 
 // Add adds the counts of another file.
