@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	gomilter "github.com/emersion/go-milter"
+
+	"postern/internal/milter/miltertest"
 )
 
 // postfixLike is a connection on which go-milter's client offers all that
@@ -45,7 +47,7 @@ func TestLibraryClient(t *testing.T) {
 	r := newRig(fakeRules())
 	client := gomilter.NewClientWithOptions("", "", gomilter.ClientOptions{
 		Dialer: dialRig{t, r}, ActionMask: gomilter.OptAddRcpt | gomilter.OptRemoveRcpt,
-		ReadTimeout: patience, WriteTimeout: patience,
+		ReadTimeout: miltertest.Patience, WriteTimeout: miltertest.Patience,
 	})
 	s, err := client.Session()
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 //	== its title
 //	rules limit=2 rewrite-local
 //	-> a command of the MTA, see packet
-//	<- a reply of the milter, see inWords
+//	<- a reply of the milter, see miltertest
 //	-- closed
 //	results rewritten=1
 //
@@ -79,7 +79,7 @@ func (c conversation) play(t *testing.T) {
 		case "->":
 			p.send(text)
 		case "<-":
-			p.want(text)
+			p.Want(text)
 		case "--":
 			p.wantClosed()
 			closed = true

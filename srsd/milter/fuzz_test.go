@@ -45,7 +45,7 @@ func FuzzConversation(f *testing.F) {
 		theirs.Write(sent)
 		theirs.Close()
 		var said []string
-		for reply := range p.replies {
+		for reply := range p.Replies {
 			said = append(said, reply)
 		}
 		<-done

@@ -17,12 +17,12 @@ func TestReload(t *testing.T) {
 	r.handler.Rules = func() milter.Rules { return rules }
 	p, _ := r.connect(t, t.Context())
 	p.open().send("MAIL <a@far.example>", "RCPT <b@home.example>")
-	p.want("continue", "continue")
+	p.Want("continue", "continue")
 	rules.RewriteLocal = true
 	p.send("END")
-	p.want("accept")
+	p.Want("accept")
 	p.send("MAIL <a@far.example>", "RCPT <b@home.example>", "END")
-	p.want("continue", "continue", "from <fwd+a=far.example@srs.example>", "accept")
+	p.Want("continue", "continue", "from <fwd+a=far.example@srs.example>", "accept")
 }
 
 // A thousand recipients fit by default, their replies leave in one go.
@@ -30,21 +30,21 @@ func TestManyRecipients(t *testing.T) {
 	r := newRig(fakeRules())
 	p, _ := r.connect(t, t.Context())
 	p.open().send("MAIL <a@far.example>")
-	p.want("continue")
+	p.Want("continue")
 	for i := range milter.DefaultRecipientLimit {
 		p.send(fmt.Sprintf("RCPT <fwd+u%d=far.example@srs.example>", i))
-		p.want("continue")
+		p.Want("continue")
 	}
 	p.send("RCPT <one@too.many>")
-	p.want("reply 452 4.5.3 Too many recipients")
+	p.Want("reply 452 4.5.3 Too many recipients")
 	p.send("END")
 	for i := range milter.DefaultRecipientLimit {
-		p.want(fmt.Sprintf("delete <fwd+u%d=far.example@srs.example>", i))
+		p.Want(fmt.Sprintf("delete <fwd+u%d=far.example@srs.example>", i))
 	}
 	for i := range milter.DefaultRecipientLimit {
-		p.want(fmt.Sprintf("add <u%d@far.example>", i))
+		p.Want(fmt.Sprintf("add <u%d@far.example>", i))
 	}
-	p.want("from <fwd+a=far.example@srs.example>", "accept")
+	p.Want("from <fwd+a=far.example@srs.example>", "accept")
 	wantResults(t, r, "recipient_deferred=1 reversed=1000 rewritten=1")
 }
 
@@ -52,7 +52,7 @@ func TestManyRecipients(t *testing.T) {
 func TestLongReply(t *testing.T) {
 	p, _ := newRig(fakeRules()).connect(t, t.Context())
 	p.open().send("MAIL <a@far.example>", "RCPT <long@srs.example>")
-	p.want("continue", "reply 550 5.1.1 "+strings.Repeat("x", 390))
+	p.Want("continue", "reply 550 5.1.1 "+strings.Repeat("x", 390))
 }
 
 // Commands that come in one piece are answered one by one.
@@ -68,7 +68,7 @@ func TestPipelined(t *testing.T) {
 		all = append(all, b...)
 	}
 	p.raw(all)
-	p.want("continue", "continue", "reply 550 5.1.1 <forged@srs.example>: forged, 100%% sure",
+	p.Want("continue", "continue", "reply 550 5.1.1 <forged@srs.example>: forged, 100%% sure",
 		"from <fwd+a=far.example@srs.example>", "accept", "continue")
 	p.wantClosed()
 }
@@ -83,7 +83,7 @@ func TestInPieces(t *testing.T) {
 			p.raw(b[i : i+1])
 		}
 	}
-	p.want("continue", "continue", "continue", "from <fwd+a=far.example@srs.example>", "accept")
+	p.Want("continue", "continue", "continue", "from <fwd+a=far.example@srs.example>", "accept")
 }
 
 // What reaches the log is bounded and escaped, refusals are seen at info.
@@ -94,7 +94,7 @@ func TestLog(t *testing.T) {
 	long := strings.Repeat("x", 400)
 	p.open().send("MACRO MAIL i 4AbC", "MAIL <"+long+"@far.example>", "MACRO RCPT i 4AbC", "RCPT <forged@srs.example>",
 		"RCPT <b@"+long+".example>", "MACRO END i 4AbC", "END", "MAIL <hopeless@far.example>", `RCPT <"a_=b"@out.example>`, "END", "QUIT")
-	for range p.replies {
+	for range p.Replies {
 	}
 	<-done
 	log := r.logged.String()
@@ -116,9 +116,9 @@ func TestHugeMacros(t *testing.T) {
 	r := newRig(fakeRules())
 	p, _ := r.connect(t, t.Context())
 	p.open().send("MACRO MAIL i {x*65600}", "MAIL <a@far.example>", "MACRO RCPT i {y*65000}", "RCPT <forged@srs.example>")
-	p.want("continue", "reply 550 5.1.1 <forged@srs.example>: forged, 100%% sure")
+	p.Want("continue", "reply 550 5.1.1 <forged@srs.example>: forged, 100%% sure")
 	p.send("ABORT", "MACRO MAIL i {x*65600}", "MAIL <trouble@far.example>", "RCPT <b@out.example>", "END")
-	p.want("continue", "continue", "tempfail")
+	p.Want("continue", "continue", "tempfail")
 	log := r.logged.String()
 	if !strings.Contains(log, "queue_id="+strings.Repeat("y", 200)+"…") || strings.Contains(log, "xxx") {
 		t.Errorf("log:\n%s", log)
@@ -132,7 +132,7 @@ func TestLogOfTrouble(t *testing.T) {
 	r := newRig(rules)
 	p, _ := r.connect(t, t.Context())
 	p.open().send("MAIL <>", "RCPT <b@out.example>", "END")
-	p.want("continue", "continue", "tempfail")
+	p.Want("continue", "continue", "tempfail")
 	want := `msg="message deferred" peer=pipe sender="" error="reverse: recipient \"b@out.example\": database is away"`
 	if log := r.logged.String(); !strings.Contains(log, want) {
 		t.Errorf("log lacks %s:\n%s", want, log)
@@ -144,5 +144,5 @@ func TestBareHandler(t *testing.T) {
 	r := &rig{handler: milter.Handler{Rules: fakeRules}}
 	p, _ := r.connect(t, t.Context())
 	p.open().send("MAIL <a@far.example>", "RCPT <b@out.example>", "END", "END")
-	p.want("continue", "continue", "from <fwd+a=far.example@srs.example>", "accept", "tempfail")
+	p.Want("continue", "continue", "from <fwd+a=far.example@srs.example>", "accept", "tempfail")
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"postern/internal/lookup"
+	"postern/internal/milter/miltertest"
 	"postern/internal/serve"
 	"postern/srsd/milter"
 )
@@ -73,7 +74,7 @@ func TestServer(t *testing.T) {
 			t.Run("a refusal is read before the end", func(t *testing.T) {
 				p := startServer(t, newRig(fakeRules()), network, serve.Limits{}).dial()
 				p.send("OPTNEG 6 0x3f 0")
-				p.want("tempfail")
+				p.Want("tempfail")
 				p.wantClosed()
 			})
 		})
@@ -131,7 +132,7 @@ func (p *peer) session(i int) error {
 // heard is want for goroutines.
 func (p *peer) heard(want string) error {
 	select {
-	case got, open := <-p.replies:
+	case got, open := <-p.Replies:
 		if !open {
 			got = "(closed)"
 		}
@@ -139,7 +140,7 @@ func (p *peer) heard(want string) error {
 			return fmt.Errorf("milter says %q, want %q", got, want)
 		}
 		return nil
-	case <-time.After(patience):
+	case <-time.After(miltertest.Patience):
 		return errors.New("milter says nothing")
 	}
 }
@@ -151,13 +152,13 @@ func testStop(t *testing.T, network string) {
 	v := startServer(t, r, network, serve.Limits{})
 	under, between, silent := v.dial(), v.dial(), v.dial()
 	under.open().send("MAIL <a@far.example>", "RCPT <b@out.example>")
-	under.want("continue", "continue")
+	under.Want("continue", "continue")
 	between.open()
 	v.stop()
 	between.wantClosed()
 	silent.wantClosed()
 	under.send("END")
-	under.want("from <fwd+a=far.example@srs.example>", "accept")
+	under.Want("from <fwd+a=far.example@srs.example>", "accept")
 	under.wantClosed()
 	if err := <-v.done; err != nil {
 		t.Error(err)
@@ -169,7 +170,7 @@ func testCutOff(t *testing.T, network string) {
 	v := startServer(t, newRig(fakeRules()), network, serve.Limits{Drain: 50 * time.Millisecond})
 	p := v.dial().open()
 	p.send("MAIL <a@far.example>")
-	p.want("continue")
+	p.Want("continue")
 	v.stop()
 	p.wantClosed()
 	if err := <-v.done; err == nil {
@@ -200,7 +201,7 @@ func TestHungMapAtTheEnd(t *testing.T) {
 	v := startServer(t, r, "unix", serve.Limits{Drain: 10 * time.Millisecond})
 	p := v.dial().open()
 	p.send("MAIL <a@far.example>", "RCPT <b@out.example>", "END")
-	p.want("continue", "continue")
+	p.Want("continue", "continue")
 	<-asked
 	v.stop()
 	p.wantClosed()

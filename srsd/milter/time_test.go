@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postern/internal/lookup"
+	"postern/internal/milter/miltertest"
 	"postern/srsd/milter"
 )
 
@@ -20,7 +21,7 @@ func timed(t *testing.T, rules milter.Rules, test func(t *testing.T, r *rig, p *
 		defer stop()
 		p, done := r.connect(t, ctx)
 		test(t, r, p, stop)
-		p.conn.Close()
+		p.Conn.Close()
 		<-done
 	})
 }
@@ -29,7 +30,7 @@ func timed(t *testing.T, rules milter.Rules, test func(t *testing.T, r *rig, p *
 func (p *peer) wantEndAfter(d time.Duration) {
 	p.t.Helper()
 	began := time.Now()
-	for reply := range p.replies {
+	for reply := range p.Replies {
 		p.t.Errorf("milter says %q", reply)
 	}
 	if took := time.Since(began); took != d {
@@ -46,10 +47,10 @@ func TestTimeouts(t *testing.T) {
 		{"a peer that never speaks", func(p *peer) {}, 30 * time.Second},
 		{"half a negotiation", func(p *peer) { p.raw([]byte{0, 0}) }, 30 * time.Second},
 		{"a session that says no more", func(p *peer) { p.open() }, time.Hour},
-		{"a message that says no more", func(p *peer) { p.open().send("MAIL <a@far.example>"); p.want("continue") }, time.Hour},
+		{"a message that says no more", func(p *peer) { p.open().send("MAIL <a@far.example>"); p.Want("continue") }, time.Hour},
 		{"half a length", func(p *peer) { p.open().raw([]byte{0, 0, 0}) }, 30 * time.Second},
-		{"half a MAIL", func(p *peer) { p.open().raw(frame('M', []byte("<a@far.example>"))[:9]) }, 30 * time.Second},
-		{"half a body", func(p *peer) { p.open().raw(frame('B', make([]byte, 60000))[:50000]) }, 30 * time.Second},
+		{"half a MAIL", func(p *peer) { p.open().raw(miltertest.Frame('M', []byte("<a@far.example>"))[:9]) }, 30 * time.Second},
+		{"half a body", func(p *peer) { p.open().raw(miltertest.Frame('B', make([]byte, 60000))[:50000]) }, 30 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -79,10 +80,10 @@ func TestLongSession(t *testing.T) {
 		for range 5 {
 			time.Sleep(50 * time.Minute)
 			p.send("MAIL <a@far.example>", "RCPT <b@home.example>")
-			p.want("continue", "continue")
+			p.Want("continue", "continue")
 			time.Sleep(50 * time.Minute) // the body comes in slowly
 			p.send("END", "ABORT")
-			p.want("accept")
+			p.Want("accept")
 		}
 	})
 }
@@ -121,11 +122,11 @@ func TestSlowRules(t *testing.T) {
 	}
 	timed(t, rules, func(t *testing.T, r *rig, p *peer, _ context.CancelFunc) {
 		p.open().send("MAIL <a@far.example>")
-		p.want("continue")
+		p.Want("continue")
 		for _, command := range []string{"RCPT <slow@out.example>", "RCPT <b@out.example>", "END"} {
 			began := time.Now()
 			p.send(command)
-			switch got := <-p.replies; {
+			switch got := <-p.Replies; {
 			case command == "RCPT <b@out.example>":
 				if got != "continue" {
 					t.Errorf("%s: %q", command, got)
@@ -158,31 +159,31 @@ func TestStop(t *testing.T) {
 			stop()
 			time.Sleep(90 * time.Millisecond)
 			p.send("MAIL <a@far.example>")
-			p.want("continue")
+			p.Want("continue")
 			time.Sleep(10 * time.Minute)
 			p.send("RCPT <b@out.example>", "END")
-			p.want("continue", "from <fwd+a=far.example@srs.example>", "accept")
+			p.Want("continue", "from <fwd+a=far.example@srs.example>", "accept")
 			p.wantEndAfter(0)
 		})
 	})
 	t.Run("a message under way is finished", func(t *testing.T) {
 		timed(t, fakeRules(), func(t *testing.T, r *rig, p *peer, stop context.CancelFunc) {
 			p.open().send("MAIL <a@far.example>")
-			p.want("continue")
+			p.Want("continue")
 			stop()
 			time.Sleep(10 * time.Minute)
 			p.send("RCPT <b@out.example>")
-			p.want("continue")
+			p.Want("continue")
 			time.Sleep(10 * time.Minute)
 			p.send("END")
-			p.want("from <fwd+a=far.example@srs.example>", "accept")
+			p.Want("from <fwd+a=far.example@srs.example>", "accept")
 			p.wantEndAfter(0)
 		})
 	})
 	t.Run("an aborted message is finished", func(t *testing.T) {
 		timed(t, fakeRules(), func(t *testing.T, r *rig, p *peer, stop context.CancelFunc) {
 			p.open().send("MAIL <a@far.example>")
-			p.want("continue")
+			p.Want("continue")
 			stop()
 			time.Sleep(time.Minute)
 			p.send("ABORT")
@@ -200,10 +201,10 @@ func TestStop(t *testing.T) {
 		})
 		timed(t, rules, func(t *testing.T, r *rig, p *peer, stop context.CancelFunc) {
 			p.open().send("MAIL <a@far.example>", "RCPT <b@out.example>", "END")
-			p.want("continue", "continue")
+			p.Want("continue", "continue")
 			synctest.Wait()
 			stop()
-			p.want("from <fwd+a=far.example@srs.example>", "accept")
+			p.Want("from <fwd+a=far.example@srs.example>", "accept")
 			p.wantEndAfter(0)
 		})
 	})
@@ -218,7 +219,7 @@ func TestStop(t *testing.T) {
 			for range 2 {
 				time.Sleep(20 * time.Second)
 				p.send("MAIL <a@far.example>", "RCPT <b@home.example>", "END")
-				p.want("continue", "continue", "accept")
+				p.Want("continue", "continue", "accept")
 			}
 			p.wantEndAfter(20 * time.Second)
 		})

@@ -17,8 +17,8 @@ import (
 // OptNeg is what Postfix offers at the start of a connection.
 const OptNeg = "OPTNEG 6 0x1ff 0x1fffff"
 
-// patience is more than any answer takes.
-const patience = time.Minute
+// Patience is more than any answer takes.
+const Patience = time.Minute
 
 // Peer is the MTA's end of a connection to a milter.
 type Peer struct {
@@ -149,7 +149,7 @@ func (p *Peer) Heard() string {
 			return "(closed)"
 		}
 		return reply
-	case <-time.After(patience):
+	case <-time.After(Patience):
 		return "(nothing)"
 	}
 }
