@@ -52,7 +52,7 @@ func (p *planner) writeFiles() error {
 	}
 	p.plan.running = !fresh
 	p.checkSettings()
-	return nil
+	return p.checkDoors()
 }
 
 // checkSettings notes what does not fit together in the end.
@@ -171,26 +171,31 @@ func (p *planner) policydBlock() block {
 	if !p.policy.wired {
 		return block{}
 	}
-	var checks []string
 	inbound := "off"
 	if p.policy.inbound {
 		inbound = "any"
 	}
+	if p.policy.inbound && p.srs == nil {
+		p.note("%s: srs_inbound: any works with an srsd block only: name PostSRSd's settings with --postsrsd or --postsrsd-defaults", p.inbound[0].place)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "policyd:\n  listen: [%s]\n  chains:\n    gate: %s\n  srs_inbound: %s\n", quoted(p.plan.socket(policyPath)), list(p.gate()), quoted(inbound))
+	if p.policy.bans {
+		b.WriteString("  bans: {client: [], helo: [], sender: [], recipient: [], destination: [domain]}   # what transport_maps refused\n")
+	}
+	return block{"policyd", b.String()}
+}
+
+// gate are the checks of the chain gate.
+func (p *planner) gate() []string {
+	var checks []string
 	if p.srs != nil || p.policy.inbound {
 		checks = append(checks, "srs")
 	}
 	if p.policy.bans {
 		checks = append(checks, "bans")
 	}
-	if p.policy.inbound && p.srs == nil {
-		p.note("%s: srs_inbound: any works with an srsd block only: name PostSRSd's settings with --postsrsd or --postsrsd-defaults", p.inbound[0].place)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "policyd:\n  listen: [%s]\n  chains:\n    gate: %s\n  srs_inbound: %s\n", quoted(p.plan.socket(policyPath)), list(checks), quoted(inbound))
-	if p.policy.bans {
-		b.WriteString("  bans: {client: [], helo: [], sender: [], recipient: [], destination: [domain]}   # what transport_maps refused\n")
-	}
-	return block{"policyd", b.String()}
+	return checks
 }
 
 // merge adds to a postern.yaml what it lacks, and tells which blocks it got.
