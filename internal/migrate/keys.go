@@ -83,8 +83,11 @@ func (c *collector) tables(ctx context.Context, o store.Options) error {
 			return err
 		}
 		err = rows.Load(ctx, func(key, _ []byte) error { table.take(string(key)); return nil })
-		if err != nil {
+		if store.MissingRight(err) {
 			return fmt.Errorf("table %s as user %s: %w: the user needs SELECT on it", table.name, o.User, err)
+		}
+		if err != nil {
+			return fmt.Errorf("table %s as user %s: %w", table.name, o.User, err)
 		}
 	}
 	return nil
