@@ -6,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -34,8 +35,10 @@ func run(args []string, stdout, stderr io.Writer) error {
 	source := flags.String("from", ".", "folder with the shipped postfix, dovecot and opendkim")
 	out := flags.String("out", "", "folder to write to; / is this host")
 	backup := flags.Bool("backup", false, "replace files that differ, and keep them as NAME.before-postern")
-	if err := flags.Parse(args); err != nil {
-		return err
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("configure: %w", err)
 	}
 	if *out == "" || *password == "" || flags.NArg() > 0 {
 		return fmt.Errorf("configure: --out and --database-password-file are needed: see --help")
