@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"postern/internal/postconf"
@@ -57,7 +58,7 @@ func (a *accessCheck) relay() {
 func (a *accessCheck) before(list string, r postconf.Restriction) {
 	at := orFile(r.Place, a.seat.service.Place)
 	switch {
-	case r.Warn:
+	case r.Warn || a.ofOurRecipients(r):
 	case r.Table != nil:
 		if may, how := a.host.mayOK(*r.Table); may {
 			a.add("relay-table", at, "move "+r.Name+" behind reject_unauth_destination, or have the table answer DUNNO", "%s: %s %.80s stands before the relay lock and %s: whom it lets in may relay to anywhere", a.seat.list(list), r.Name, r.Argument, how)
@@ -69,11 +70,21 @@ func (a *accessCheck) before(list string, r postconf.Restriction) {
 	}
 }
 
+// ofOurRecipients reports a built-in map that says OK to nothing but hosted
+// addresses and SRS addresses of ours, so that none of it is relayed.
+func (a *accessCheck) ofOurRecipients(r postconf.Restriction) bool {
+	if r.Table == nil || r.Name != "check_recipient_access" {
+		return false
+	}
+	endpoint, name := r.Table.Socketmap()
+	return slices.Contains(builtinUses(name), r.Name) && a.host.isSocketmap(a.seat, postconf.ParseEndpoint(endpoint))
+}
+
 // opensToStrangers are permits that do not know whom they let in.
 func opensToStrangers(name string) bool {
 	switch name {
-	case "permit", "permit_naked_ip_address", "permit_tls_all_clientcerts", "permit_inet_interfaces", "permit_dnswl_client", "permit_rhswl_client":
-		return name != "permit_inet_interfaces"
+	case "permit", "permit_naked_ip_address", "permit_tls_all_clientcerts", "permit_dnswl_client", "permit_rhswl_client":
+		return true
 	}
 	return false
 }
