@@ -118,12 +118,22 @@ func (s *service) reload(ctx context.Context) error {
 		return errors.Join(err, after.retire(before))
 	}
 	s.level.Set(logLevel(c.Log.Level))
+	s.warnLog(before.config.Log, c.Log)
 	s.works.cache.Configure(s.works.cacheOptions(c))
 	after.start(s.ctx)
 	s.current.Store(after)
 	s.swap(opened)
 	s.retireLater(before)
 	return nil
+}
+
+// warnLog says what of the log a reload does not change: nobody shall take
+// addresses for hidden that are not.
+func (s *service) warnLog(old, new config.Log) {
+	old.Level = new.Level
+	if old != new {
+		s.log.Warn("log.format, log.addresses and log.key_file count from the next start on")
+	}
 }
 
 // swap starts the new doors and ends those that the configuration dropped.
