@@ -46,7 +46,7 @@ packages:
 	$(GO) run ./internal/debian/install $(TEST_PACKAGES)
 
 race:
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 fuzz:
 	.ci/fuzz $(FUZZTIME)
