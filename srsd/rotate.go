@@ -1,16 +1,15 @@
 package srsd
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"syscall"
 	"time"
+
+	"postern/internal/statefile"
 )
 
 // secretBytes are the random bytes of a new secret.
@@ -84,45 +83,16 @@ func rotated(old []Secret, from, today time.Time) ([]Secret, error) {
 	return all, nil
 }
 
-// replaceSecrets writes the file beside the old one and puts it in its place.
-func replaceSecrets(path string, secrets []Secret, mode fs.FileMode) (err error) {
-	var text bytes.Buffer
-	for _, s := range secrets {
-		fmt.Fprintf(&text, "%s %s\n", s.From.Format(dateLayout), s.Text)
-	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".postern-secret-") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if info, statErr := os.Stat(path); statErr == nil {
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-			if err := f.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
+// replaceSecrets writes the file anew, in one step.
+func replaceSecrets(path string, secrets []Secret, mode fs.FileMode) error {
+	return statefile.Replace(path, mode, func(w io.Writer) error {
+		for _, s := range secrets {
+			if _, err := fmt.Fprintf(w, "%s %s\n", s.From.Format(dateLayout), s.Text); err != nil {
 				return err
 			}
 		}
-	}
-	if err := f.Chmod(mode); err != nil {
-		return err
-	}
-	if _, err := f.Write(text.Bytes()); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+		return nil
+	})
 }
 
 // midnight is the beginning of a day in UTC.

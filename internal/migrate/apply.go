@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -49,6 +50,9 @@ func (p *Plan) write(all []File, now time.Time) (backups []string, err error) {
 	stamp := now.UTC().Format("20060102T150405Z")
 	var done []replaced
 	for _, f := range all {
+		if real, err := filepath.EvalSymlinks(f.Path); err == nil {
+			f.Path = real // a copy beside the link could be on another file system
+		}
 		if same, err := holds(f); same || err != nil {
 			if err != nil {
 				return nil, undo(done, err)
@@ -88,11 +92,7 @@ func undo(done []replaced, err error) error {
 			}
 			continue
 		}
-		path := r.path
-		if real, linked := filepath.EvalSymlinks(path); linked == nil {
-			path = real
-		}
-		errs = append(errs, os.Rename(r.backup, path))
+		errs = append(errs, os.Rename(r.backup, r.path))
 	}
 	return errors.Join(errs...)
 }
@@ -128,13 +128,16 @@ func (p *Plan) stage(ctx context.Context) ([]File, error) {
 			return nil, err
 		}
 	}
+	if err := p.checkStaged(dir, p.undone()); err != nil {
+		return nil, fmt.Errorf("it was changed since it was read: run the migration again: %w", err)
+	}
 	for _, group := range groups(p.Edits) {
 		if _, err := p.options.Postconf.Run(ctx, dir, append([]string{group.option}, group.args...)...); err != nil {
 			return nil, err
 		}
 	}
-	if err := p.checkStaged(dir); err != nil {
-		return nil, err
+	if err := p.checkStaged(dir, p.Edits); err != nil {
+		return nil, fmt.Errorf("after the change: %w", err)
 	}
 	for _, path := range []string{p.postfix.MainFile, p.postfix.MasterFile} {
 		content, err := os.ReadFile(filepath.Join(dir, filepath.Base(path)))
@@ -146,13 +149,13 @@ func (p *Plan) stage(ctx context.Context) ([]File, error) {
 	return files, nil
 }
 
-// checkStaged makes sure that the copy says what the plan says.
-func (p *Plan) checkStaged(dir string) error {
+// checkStaged makes sure that the copy says what edits lead to.
+func (p *Plan) checkStaged(dir string, edits []Edit) error {
 	c, err := postconf.Open(dir, postconf.Builtin())
 	if err != nil {
-		return fmt.Errorf("after the change: %w", err)
+		return err
 	}
-	for _, e := range p.Edits {
+	for _, e := range edits {
 		view := c.View(nil)
 		if e.Service != "" {
 			name, kind, _ := cutLast(e.Service, '/')
@@ -163,7 +166,7 @@ func (p *Plan) checkStaged(dir string) error {
 			entry, set = view.Service().Override(e.Name)
 		}
 		if set != e.IsSet || set && entry.Raw != e.New {
-			return fmt.Errorf("%s %s: postconf wrote %.200q, the plan has %.200q", e.Service, e.Name, entry.Raw, e.New)
+			return fmt.Errorf("%s: it says %.200q, the plan has %.200q", strings.TrimSpace(e.Service+" "+e.Name), entry.Raw, e.New)
 		}
 	}
 	return nil

@@ -120,6 +120,16 @@ func TestApplyUndone(t *testing.T) {
 	}{
 		{"postconf refuses", "echo no such thing >&2; exit 1", nil, "no such thing"},
 		{"postconf does something else", "true", nil, "the plan has"},
+		{"main.cf was changed meanwhile", appends, func(t *testing.T, dir string, _ *Plan) {
+			f, err := os.OpenFile(filepath.Join(dir, "main.cf"), os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if _, err := f.WriteString("virtual_alias_maps = hash:/etc/postfix/virtual\n"); err != nil {
+				t.Fatal(err)
+			}
+		}, "it was changed since it was read"},
 		{"no postconf", "", func(_ *testing.T, dir string, p *Plan) { p.options.Postconf.Path = filepath.Join(dir, "none") }, "no such file"},
 		{"a backup of that time exists", appends, func(t *testing.T, dir string, _ *Plan) {
 			if err := os.WriteFile(filepath.Join(dir, "main.cf.before-postern-20260102T120000Z"), nil, 0o600); err != nil {

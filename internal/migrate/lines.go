@@ -11,11 +11,16 @@ func (p *Plan) Switch() []string {
 // WayBack is the shell lines that undo Switch: they write every old value as
 // it was.
 func (p *Plan) WayBack() []string {
-	var undone []Edit
+	return commands(p.options.Dir, p.undone())
+}
+
+// undone are the edits that lead back.
+func (p *Plan) undone() []Edit {
+	var back []Edit
 	for _, e := range p.Edits {
-		undone = append(undone, e.back())
+		back = append(back, e.back())
 	}
-	return commands(p.options.Dir, undone)
+	return back
 }
 
 // commands are postconf(1) command lines for edits. Between two of them

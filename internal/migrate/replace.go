@@ -3,10 +3,13 @@ package migrate
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"postern/internal/statefile"
 )
 
 // keep copies a file to its backup, with mode and owner. A file that does not
@@ -35,63 +38,43 @@ func keep(path, stamp string) (backup string, err error) {
 	return backup, nil
 }
 
-// replace writes a file beside the old one and renames it, so that no reader
-// sees half of it. Mode and owner of a file that exists stay; a link is
-// followed.
+// replace writes a file and puts it in the place of the old one, so that no
+// reader sees half of it. Owner and mode of a file that exists stay, but for the
+// mode of a secret.
 func replace(f File) error {
-	path := f.Path
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
 		return err
-	}
-	info, err := os.Stat(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
-	if err != nil {
-		return err
-	}
-	if err := fill(temp, f.Content, info); err != nil {
-		return fmt.Errorf("%s: %w", path, errors.Join(err, os.Remove(temp.Name())))
 	}
 	mode := fs.FileMode(f.Mode)
-	if info != nil && !f.Secret {
+	info, err := os.Stat(f.Path)
+	switch {
+	case err == nil && !f.Secret:
 		mode = info.Mode().Perm()
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
-	if err := os.Chmod(temp.Name(), mode); err != nil {
-		return errors.Join(err, os.Remove(temp.Name()))
-	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return errors.Join(err, os.Remove(temp.Name()))
-	}
-	return syncFolder(filepath.Dir(path))
+	return statefile.Replace(f.Path, mode, func(w io.Writer) error {
+		_, err := w.Write(f.Content)
+		return err
+	})
 }
 
-// fill writes a new file to the disk and closes it, with mode and owner of
-// like if there is one.
+// fill writes a new file to the disk and closes it, with owner and mode of
+// like.
 func fill(f *os.File, content []byte, like fs.FileInfo) error {
-	_, err := f.Write(content)
-	if err == nil && like != nil {
+	owner, ok := like.Sys().(*syscall.Stat_t)
+	var err error
+	if ok && os.Geteuid() == 0 {
+		err = f.Chown(int(owner.Uid), int(owner.Gid))
+	}
+	if err == nil {
 		err = f.Chmod(like.Mode().Perm())
-		if owner, ok := like.Sys().(*syscall.Stat_t); ok && err == nil && os.Geteuid() == 0 {
-			err = f.Chown(int(owner.Uid), int(owner.Gid))
-		}
+	}
+	if err == nil {
+		_, err = f.Write(content)
 	}
 	if err == nil {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-// syncFolder makes a rename last.
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -30,7 +30,8 @@
 // # Security
 //
 // Files have mode 0600. A state may hold addresses, so it is not made readable
-// to anybody by a copy that is set aside either. A symbolic link is followed,
+// to anybody by a copy that is set aside either. A file keeps its owner whoever
+// writes it. A symbolic link is followed,
 // so the file may live elsewhere; the folder must belong to the daemon alone.
 //
 // # Known limits

@@ -7,13 +7,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // Replace writes a file beside path, and puts it in its place when it is
-// complete and on the disk. A symbolic link is followed. After an error the old
-// file is as it was and nothing is left of the new one.
+// complete and on the disk. A symbolic link is followed, and the new file has
+// owner and group of the old one. After an error the old file is as it was and
+// nothing is left of the new one.
 func Replace(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
@@ -32,6 +34,9 @@ func Replace(path string, mode fs.FileMode, write func(io.Writer) error) (err er
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
 		return &fs.PathError{Op: "flock", Path: f.Name(), Err: err}
 	}
+	if err := keepOwner(f, path); err != nil {
+		return err
+	}
 	if err := fill(f, mode, write); err != nil {
 		return err
 	}
@@ -40,6 +45,22 @@ func Replace(path string, mode fs.FileMode, write func(io.Writer) error) (err er
 	}
 	f.Close() // synchronised, and the lock held until the name was ours
 	return syncFolder(filepath.Dir(path))
+}
+
+// keepOwner gives f to the owner and group of the file at path, if there is one
+// and they are others.
+func keepOwner(f *os.File, path string) error {
+	var old, now unix.Stat_t
+	if err := unix.Stat(path, &old); err != nil {
+		return nil // there is none: a folder that cannot be searched shows when it is renamed
+	}
+	if err := unix.Fstat(int(f.Fd()), &now); err != nil {
+		return &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
+	}
+	if old.Uid == now.Uid && old.Gid == now.Gid {
+		return nil
+	}
+	return f.Chown(int(old.Uid), int(old.Gid))
 }
 
 // fill writes f and waits until it is on the disk.
@@ -75,6 +96,9 @@ func removeLeftovers(path string) {
 		return
 	}
 	for _, name := range names {
+		if strings.Trim(name[len(path)+1:len(name)-len(".tmp")], "0123456789") != "" {
+			continue // somebody else's: os.CreateTemp puts digits there
+		}
 		f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 		if err != nil {
 			continue

@@ -251,7 +251,7 @@ func TestTroubleOfTheDisk(t *testing.T) {
 
 func TestLeftovers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "st[a]te")
-	for _, name := range []string{path + ".123.tmp", path + ".124.tmp", path + "s.125.tmp"} {
+	for _, name := range []string{path + ".123.tmp", path + ".124.tmp", path + "s.125.tmp", path + ".old.tmp"} {
 		if err := os.WriteFile(name, []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +267,7 @@ func TestLeftovers(t *testing.T) {
 	if _, err := read(v2, path); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
-	if got := listing(t, path); got != "st[a]te.124.tmp st[a]tes.125.tmp" {
+	if got := listing(t, path); got != "st[a]te.124.tmp st[a]te.old.tmp st[a]tes.125.tmp" {
 		t.Errorf("the folder holds %s", got)
 	}
 }
@@ -299,6 +299,26 @@ func TestReplaceMode(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o644 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+// Whoever replaces a file does not take it from its owner.
+func TestReplaceOwner(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chown(path, 65534, 65533); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var before, after unix.Stat_t
+	if err := errors.Join(unix.Stat(path, &before), Replace(path, 0o640, body("x")), unix.Stat(path, &after)); err != nil {
+		t.Fatal(err)
+	}
+	if after.Uid != before.Uid || after.Gid != before.Gid || after.Ino == before.Ino {
+		t.Errorf("owner %d:%d, before %d:%d", after.Uid, after.Gid, before.Uid, before.Gid)
 	}
 }
 
