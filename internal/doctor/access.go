@@ -48,20 +48,24 @@ func (a *accessCheck) relay() {
 			continue
 		}
 		for _, r := range list[:closed] {
-			a.before(name, r)
+			a.before(name, list[closed].Name, r)
 		}
 		return // a list that is locked protects the other
 	}
 }
 
 // before judges a restriction that stands before the lock.
-func (a *accessCheck) before(list string, r postconf.Restriction) {
+func (a *accessCheck) before(list, lock string, r postconf.Restriction) {
+	fix := "move " + r.Name + " behind reject_unauth_destination, or have the table answer DUNNO"
+	if lock == "reject" { // a table that does not say OK would have it refuse everybody
+		fix = "write reject_unauth_destination in its place, and the hosted domains into virtual_alias_domains"
+	}
 	at := orFile(r.Place, a.seat.service.Place)
 	switch {
 	case r.Warn || a.ofOurRecipients(r):
 	case r.Table != nil:
 		if may, how := a.host.mayOK(*r.Table); may {
-			a.add("relay-table", at, "move "+r.Name+" behind reject_unauth_destination, or have the table answer DUNNO", "%s: %s %.80s stands before the relay lock and %s: whom it lets in may relay to anywhere", a.seat.list(list), r.Name, r.Argument, how)
+			a.add("relay-table", at, fix, "%s: %s %.80s stands before the relay lock and %s: whom it lets in may relay to anywhere", a.seat.list(list), r.Name, r.Argument, how)
 		}
 	case r.Policy != nil && !a.host.isPolicyd(a.seat, r.Policy.Endpoint):
 		a.add("relay-policy", at, "move it behind reject_unauth_destination", "%s: %s stands before the relay lock: an OK of it relays to anywhere", a.seat.list(list), r.Argument)

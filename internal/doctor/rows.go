@@ -221,6 +221,6 @@ func (r *rowCheck) bans(ctx context.Context) error {
 			found.note(target + " (" + strconv.Itoa(count[target]) + ")")
 		}
 	}
-	r.report("ban-duplicate", "table api_bans", found, "postern ban revoke TYPE TARGET (it revokes all of them)", "several bans are in force for one target, and revoking one row does not free it")
+	r.report("ban-duplicate", "table api_bans", found, "postern ban revoke --type TYPE TARGET (it revokes all of them)", "several bans are in force for one target, and revoking one row does not free it")
 	return nil
 }
