@@ -35,34 +35,39 @@ func newDKIMSync() *cobra.Command {
 	f.BoolVar(&o.DryRun, "dry-run", false, "change nothing")
 	f.BoolVar(&o.KeysOnly, "keys-only", false, "make keys, and leave the tables as they are")
 	f.BoolVar(&o.Shrink, "shrink", false, "go on although more than half of the signed domains are gone")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if o.DryRun && o.KeysOnly {
 			return usage("dkim: --dry-run makes no keys, --keys-only does: take one of them")
 		}
-		o.Dir = *flags.dir
-		if _, err := flags.dns(); err != nil {
-			return err
-		}
-		if o.Owner, err = flags.owner(); err != nil {
-			return err
-		}
-		names, err := activeDomains(cmd, *file)
-		if err != nil {
-			return err
-		}
-		report, err := dkim.Sync(cmd.Context(), o, names)
-		if err != nil {
-			return dkimTrouble(err)
-		}
-		if err := flags.ask(cmd.Context(), report.Domains); err != nil {
-			return err
-		}
-		if err := printSync(cmd, report, o, *flags.json); err != nil {
-			return temporary(fmt.Errorf("dkim: print: %w", err))
-		}
-		return dkimStatus(cmd, report.Domains)
+		return syncDKIM(cmd, *file, flags, o)
 	}
 	return cmd
+}
+
+// syncDKIM makes keys and tables for the active domains, and prints the records.
+func syncDKIM(cmd *cobra.Command, file string, flags dkimFlags, o dkim.Options) (err error) {
+	o.Dir = *flags.dir
+	if _, err := flags.dns(); err != nil {
+		return err
+	}
+	if o.Owner, err = flags.owner(); err != nil {
+		return err
+	}
+	names, err := activeDomains(cmd, file)
+	if err != nil {
+		return err
+	}
+	report, err := dkim.Sync(cmd.Context(), o, names)
+	if err != nil {
+		return dkimTrouble(err)
+	}
+	if err := flags.ask(cmd.Context(), report.Domains); err != nil {
+		return err
+	}
+	if err := printSync(cmd, report, o, *flags.json); err != nil {
+		return temporary(fmt.Errorf("dkim: print: %w", err))
+	}
+	return dkimStatus(cmd, report.Domains)
 }
 
 // activeDomains reads the table domain. Names come in small letters, as every
