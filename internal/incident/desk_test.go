@@ -294,6 +294,22 @@ func TestContinueAfterUndo(t *testing.T) {
 	}
 }
 
+// TestFolderOfAnother: nothing is written where a link leads.
+func TestFolderOfAnother(t *testing.T) {
+	d := newDesk(t, queueOf(0))
+	elsewhere := t.TempDir()
+	if err := os.Symlink(elsewhere, d.Dir); err != nil {
+		t.Fatal(err)
+	}
+	r, err := d.Stop(t.Context(), Request{Name: "alice"})
+	if r != nil || err == nil || !strings.Contains(err.Error(), "it is no folder") || active(t, d, "smtp_users") != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if files, err := os.ReadDir(elsewhere); err != nil || len(files) > 0 {
+		t.Errorf("wrote %v, %v", files, err)
+	}
+}
+
 func TestUnknownIncident(t *testing.T) {
 	d := newDesk(t, queueOf(0))
 	if err := os.MkdirAll(d.Dir, 0o700); err != nil {

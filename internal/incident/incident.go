@@ -41,7 +41,8 @@
 //
 // # Files
 //
-// State and report of an incident stand in one folder, 0600, under its ID. The
+// State and report of an incident stand in one folder, 0600, under its ID. It has
+// to belong to who runs this, since the folder above it is the daemons'. The
 // state is written before each change, as a plan, and after it, as what was
 // done: a command that dies in between can be undone. Both files are written
 // once before anything is changed at all, so a full disk stops the command

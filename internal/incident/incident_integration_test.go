@@ -353,12 +353,22 @@ func TestIncidentWithoutDatabase(t *testing.T) {
 	}
 }
 
-// TestIncidentFullDisk: nothing is changed where it cannot be written down.
+// TestIncidentFullDisk: nothing is changed where it cannot be written down, or
+// where another user could change what was.
 func TestIncidentFullDisk(t *testing.T) {
 	h := startHost(t, "no")
 	stuck := mail(t, h.session(t, "bob"), "bob@fwd.test", "a@far.test")
 	h.deferred(t, stuck)
 	if err := os.MkdirAll(h.desk.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(h.desk.Dir, 1, -1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.desk.Stop(t.Context(), Request{Name: "bob"}); err == nil || !strings.Contains(err.Error(), "belongs to user 1, who could change what is in it") {
+		t.Fatalf("in the folder of another user: %v", err)
+	}
+	if err := os.Chown(h.desk.Dir, 0, -1); err != nil {
 		t.Fatal(err)
 	}
 	scratchtest.SmallDisk(t, h.desk.Dir, "64k")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,9 @@ const lockWait = 10 * time.Second
 func (d *Desk) lock(ctx context.Context) (unlock func(), err error) {
 	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("state: %w", err)
+	}
+	if err := ownFolder(d.Dir); err != nil {
+		return nil, err
 	}
 	file, err := os.OpenFile(filepath.Join(d.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -52,6 +56,23 @@ func (d *Desk) lock(ctx context.Context) (unlock func(), err error) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// ownFolder refuses a folder that another user has, or has linked elsewhere:
+// state_dir belongs to the daemons' user, who must not say what root writes, and
+// where.
+func ownFolder(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("state: %s: it is no folder: move it away", dir)
+	}
+	if uid := info.Sys().(*syscall.Stat_t).Uid; int(uid) != os.Geteuid() {
+		return fmt.Errorf("state: %s belongs to user %d, who could change what is in it: run this as that user, or move it away", dir, uid)
+	}
+	return nil
 }
 
 // newID is the time and, where that is taken, a number.
