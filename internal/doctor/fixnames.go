@@ -5,13 +5,10 @@ import (
 	"regexp"
 )
 
-// siteName is a name that the shipped main.cf gives a value, where a fix
-// quotes that file.
-var siteName = regexp.MustCompile(`\$postern(_policy|_operator|_srs_domain)?\b`)
-
 // literal puts values in the place of the names of the shipped main.cf that
 // this main.cf does not have: a line with an empty name stops Postfix.
 func literal(h *Host) func(fix string) string {
+	siteName := regexp.MustCompile(`\$postern(_policy|_operator|_srs_domain)?\b`)
 	return func(fix string) string {
 		return siteName.ReplaceAllStringFunc(fix, func(name string) string {
 			if h.Postfix != nil {
@@ -28,8 +25,11 @@ func literal(h *Host) func(fix string) string {
 // the reader knows is in capital letters.
 func siteValue(h *Host, name string) string {
 	operator, domain := "", ""
-	if h.Config != nil {
-		operator, domain = h.Config.Operator, h.Config.SRSD.Domain
+	if c := h.Config; c != nil {
+		operator = c.Operator
+		if c.SRSD != nil {
+			domain = c.SRSD.Domain
+		}
 	}
 	switch name {
 	case "postern":

@@ -3,6 +3,8 @@ package doctor
 import (
 	"strings"
 	"testing"
+
+	"postern/internal/config"
 )
 
 // A host whose main.cf has no names of ours gets fixes without them: a line
@@ -31,11 +33,14 @@ func TestFixesWithoutOurNames(t *testing.T) {
 	}
 }
 
-// Where postern.yaml cannot be read, the reader's part is in capital letters.
+// Where postern.yaml cannot be read, or says nothing, the reader's part is in
+// capital letters.
 func TestFixesOfNobody(t *testing.T) {
-	fix := literal(&Host{})
-	if got, want := fix("$postern_operator $postern_srs_domain $postern:virtual $postern_policy, $posterns"),
-		"ADDRESS SRS-DOMAIN socketmap:unix:postern/socketmap:virtual unix:postern/policy, $posterns"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	for _, h := range []*Host{{}, {Config: config.Defaults()}} {
+		fix := literal(h)
+		if got, want := fix("$postern_operator $postern_srs_domain $postern:virtual $postern_policy, $posterns"),
+			"ADDRESS SRS-DOMAIN socketmap:unix:postern/socketmap:virtual unix:postern/policy, $posterns"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
