@@ -118,3 +118,23 @@ func outcome(t *testing.T, dir string) string {
 	}
 	return report(p, dir)
 }
+
+// What a table does not know is told once for each file.
+func TestWarnings(t *testing.T) {
+	dir := scene(t, "ispmail")
+	cf := filepath.Join(dir, "mysql-email2email.cf")
+	text, err := os.ReadFile(cf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(cf, append(text, "hostz = 127.0.0.1\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source, err := Read(t.Context(), optionsOf(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := source.Warnings(); len(got) != 1 || !strings.HasPrefix(got[0], cf+":6: ") {
+		t.Errorf("warnings %q", got)
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"postern/internal/postconf"
 )
@@ -86,7 +88,8 @@ func (s *Source) readTables() error {
 }
 
 // Warnings is what the operator should know of the old configuration:
-// entries that override others, parameters that Postfix does not know.
+// entries that override others, parameters that Postfix or its mysql: tables do
+// not know.
 func (s *Source) Warnings() []string {
 	var warnings []string
 	for _, fault := range s.postfix.Warnings {
@@ -94,6 +97,11 @@ func (s *Source) Warnings() []string {
 	}
 	for _, entry := range s.postfix.Unknown() {
 		warnings = append(warnings, fmt.Sprintf("%s: %s: Postfix knows no such parameter, and nothing refers to it", entry.Place, entry.Name))
+	}
+	for _, path := range slices.Sorted(maps.Keys(s.cfs)) {
+		if cf := s.cfs[path]; cf != nil {
+			warnings = append(warnings, cf.warnings...)
+		}
 	}
 	return warnings
 }

@@ -54,6 +54,7 @@ func (p *planner) wireInbound() {
 // tables decided so far.
 func (p *planner) wireDomains() {
 	if !p.asksAliases() {
+		p.noteDomains()
 		return
 	}
 	entry, set := p.postfix.Entry("virtual_alias_domains")
@@ -70,6 +71,16 @@ func (p *planner) wireDomains() {
 		}
 	}
 	p.restoreAliases()
+}
+
+// noteDomains tells of a host with mailbox domains whose alias tables are asked
+// for virtual alias domains all the same: a row there could be one.
+func (p *planner) noteDomains() {
+	view := p.postfix.View(nil)
+	moved := slices.ContainsFunc(p.plan.Asks, func(a Ask) bool { return strings.Contains(a.Where, "virtual_alias_maps") })
+	if moved && byDefault(view) && strings.TrimSpace(view.Value("virtual_mailbox_domains")) != "" {
+		p.note("virtual_alias_domains is $virtual_alias_maps, so the bare domain of each recipient is asked of the aliases, and mail is deferred while they cannot answer: postconf -e 'virtual_alias_domains =', unless a row there is a bare domain")
+	}
 }
 
 // asksAliases reports whether virtual_alias_maps has a built-in alias map in

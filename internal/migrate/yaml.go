@@ -64,6 +64,9 @@ func (p *planner) checkSettings() {
 	if d != nil && c.Database.Name != d.Name {
 		p.note("postern.yaml asks database %s, the .cf files ask %s: compare the answers", c.Database.Name, d.Name)
 	}
+	if here, there := p.plan.Search.Delimiter, c.RecipientDelimiter; here != there {
+		p.note("recipient_delimiter is %q in main.cf and %q in postern.yaml: user+tag is found by one and not by the other; write the first into postern.yaml", here, there)
+	}
 	p.checkMaps()
 }
 
