@@ -21,3 +21,31 @@ func Equivalents() map[string]string {
 		"main.cf: without postscreen_greet_wait = 3s":                                                    unscreened,
 	}
 }
+
+// Unfelt are the mutants that change no mail on the release where they run,
+// Postfix 3.7, by name, each with the reason. The doctor names them.
+func Unfelt() map[string]string {
+	const (
+		refused  = "local_transport refuses before any table of local users is asked"
+		loopback = "who reaches the port is on loopback, which mynetworks allows, and mua_client_restrictions asks for the login"
+		srs      = "the smtpd before it has the same -o, and so refuses SRS addresses; the one is nothing without the other"
+		additive = "nothing here asks for it; it is there for what a site adds"
+		operator = "the default, MAILER-DAEMON, leads to the operator too, by virtual_alias_maps"
+	)
+	return map[string]string{
+		"main.cf: without local_recipient_maps =":                                              refused,
+		"main.cf: without alias_maps =":                                                        refused,
+		"main.cf: without empty_address_recipient = $postern_operator":                         operator,
+		"master.cf: 127.0.0.1:587 without -o smtpd_relay_restrictions=$mua_relay_restrictions": loopback,
+		"master.cf: 127.0.0.1:587 without -o milter_default_action=tempfail":                   "the default of 3.7; that of 3.10 is shutdown",
+		"master.cf: subcleanup without -o recipient_canonical_maps=":                           srs,
+		"master.cf: without verify unix - - y - 1 verify":                                      additive,
+		"master.cf: without proxymap unix - - n - - proxymap":                                  additive,
+		"master.cf: without proxywrite unix - - n - 1 proxymap":                                additive,
+		"master.cf: without relay unix - - y - - smtp":                                         additive,
+		"master.cf: without discard unix - - y - - discard":                                    additive,
+		"master.cf: without postlog unix-dgram n - n - 1 postlogd":                             additive,
+		"master.cf: without retry unix - - y - - error":                                        "mail that waits for a destination waits without it, too; the log gives another reason",
+		"master.cf: without scache unix - - y - 1 scache":                                      "only how often a connection is used again changes",
+	}
+}

@@ -31,6 +31,7 @@ type stack struct {
 	log   *machine.Syslog
 	db    *sql.DB // root, in maildb
 
+	mark      int        // of the log, where Postfix was last started or reloaded; see reload
 	processes []*process // in the order of their start; a daemon that was stopped is not in it
 }
 
