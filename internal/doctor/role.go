@@ -68,9 +68,22 @@ func (s seat) at(h *Host, name string) string {
 // set is the command that gives the setting a value.
 func (s seat) set(name, value string) string {
 	if _, overridden := s.override(name); s.service != nil && (overridden || !s.shared()) {
-		return "postconf -P '" + s.service.ID() + "/" + name + "=" + value + "'"
+		return setOption(s.service.ID(), name, value)
 	}
 	return "postconf -e '" + strings.TrimRight(name+" = "+value, " ") + "'"
+}
+
+// setOption is the line that sets an -o. postconf -P takes no blanks: a list
+// gets commas in their place, and other texts go into the file by hand.
+func setOption(service, name, value string) string {
+	switch {
+	case !strings.ContainsAny(value, " \t"):
+	case strings.ContainsAny(value, "{:"):
+		return "write -o { " + name + " = " + value + " } below " + service + " in master.cf"
+	default:
+		value = strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }), ",")
+	}
+	return "postconf -P '" + service + "/" + name + "=" + value + "'"
 }
 
 func (s seat) override(name string) (postconf.Entry, bool) {

@@ -47,7 +47,9 @@ func (h *Host) secrets() []secret {
 		if c.Database.Password != "" {
 			all = append(all, secret{h.ConfigFile, h.setting("database.password"), "the database password is in it"})
 		}
-		all = append(all, secret{c.Database.PasswordFile, h.setting("database.password_file"), "the database password"})
+		all = append(all, secret{c.Database.PasswordFile, h.setting("database.password_file"), "the database password"},
+			secret{c.Database.TLS.Key, h.setting("database.tls.key"), "the key of the database client"},
+			secret{c.Log.KeyFile, h.setting("log.key_file"), "the key of hashes in the log"})
 		if c.SRSD != nil {
 			all = append(all, secret{c.SRSD.SecretsFile, h.setting("srsd.secrets_file"), "the secrets of SRS"})
 		}

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
+	"postern/internal/config"
 	"postern/internal/postconf"
 )
 
@@ -94,6 +96,17 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// A pipe that nobody writes to holds nothing up.
+func TestReadPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := (Disk{}).Read(path); err != nil || len(text) != 0 {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 // TestStrangeConfigurations are no reason to panic.
 func TestStrangeConfigurations(t *testing.T) {
 	strange := []string{"", "smtpd_recipient_restrictions = check_policy_service", "smtpd_recipient_restrictions = check_sender_access",
@@ -108,9 +121,9 @@ func TestStrangeConfigurations(t *testing.T) {
 			y.main, y.master = main+"\n", master+"\n"
 			h := host(t, y, "3.10", paper{})
 			h.Database = database0{}
-			examine(t, h)
-			h.Config = nil
-			examine(t, h)
+			for _, h.Config = range []*config.Config{h.Config, config.Defaults(), nil} {
+				examine(t, h)
+			}
 		}
 	}
 }
