@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"postern/internal/config"
 	"postern/internal/postconf"
@@ -61,8 +63,24 @@ func (h *Host) checkPostfixRead(f *findings) {
 		f.add("instances", i.Others[0].Place.String(), "postern check --postfix DIR for each of them", "other instances have configurations of their own:%s", list)
 	}
 	if h.Version == "" {
-		f.add("version-unknown", h.PostfixDir, "run postern check where postconf(1) is installed", "the defaults of Postfix 3.7 were assumed, and unknown parameters were not looked for")
+		f.add("version-unknown", h.PostfixDir, "run postern check where postconf(1) is installed", "the defaults of Postfix 3.7 were assumed%s, and unknown parameters were not looked for", h.changedLater())
 	}
+}
+
+// changedLater names the parameters that are not set, and that a later Postfix
+// has another default for.
+func (h *Host) changedLater() string {
+	var list []string
+	for name, later := range postconf.Changed() {
+		if _, set := h.Postfix.Entry(name); !set {
+			list = append(list, name+" = "+later)
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	slices.Sort(list)
+	return " (3.10 has " + strings.Join(list, ", ") + ")"
 }
 
 // split takes a joined error apart.

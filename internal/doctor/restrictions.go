@@ -132,7 +132,11 @@ func checkRelayLock(h *Host, s seat, f *findings) {
 			return
 		}
 	}
-	f.add("open-relay", s.at(h, "smtpd_relay_restrictions"), s.set("smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination"),
+	wanted := "permit_mynetworks, reject_unauth_destination"
+	if s.role == submission { // who has logged in sends to anywhere
+		wanted = "permit_sasl_authenticated, reject"
+	}
+	f.add("open-relay", s.at(h, "smtpd_relay_restrictions"), s.set("smtpd_relay_restrictions", wanted),
 		"%s: neither smtpd_relay_restrictions nor smtpd_recipient_restrictions refuses foreign recipients (reject_unauth_destination): smtpd does not start, or relays for everybody", s.where())
 }
 

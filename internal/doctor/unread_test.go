@@ -96,6 +96,16 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// Where the release is not known, what depends on it and is not set is named.
+func TestChangedLater(t *testing.T) {
+	x := shipped(t)
+	x.main = "milter_default_action = tempfail\n"
+	h := host(t, x, "3.7", paper{})
+	if got, want := h.changedLater(), " (3.10 has smtpd_forbid_bare_newline = normalize, smtpd_forbid_unauth_pipelining = yes)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // A pipe that nobody writes to holds nothing up.
 func TestReadPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")

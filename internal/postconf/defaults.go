@@ -42,9 +42,18 @@ func (d Defaults) Get(name string) (string, bool) {
 //go:embed builtin.txt
 var builtin string
 
+// Changed are the parameters of [Builtin] that have another default in Postfix
+// 3.10, with that default.
+func Changed() map[string]string {
+	return map[string]string{
+		"milter_default_action":          "shutdown",
+		"smtpd_forbid_bare_newline":      "normalize",
+		"smtpd_forbid_unauth_pipelining": "yes",
+	}
+}
+
 // Builtin are the defaults of the parameters that this project judges, for
-// a host without Postfix. They are those of Postfix 3.7; later releases have
-// other defaults for a few of them, smtpd_forbid_bare_newline among them.
+// a host without Postfix. They are those of Postfix 3.7; see [Changed].
 func Builtin() Defaults {
 	return NewDefaults(builtin, false)
 }

@@ -181,3 +181,27 @@ pickup unix n - - 60? 1 pickup
 		t.Errorf("pickup: %+v", p)
 	}
 }
+
+// TestBuiltin holds the table to what the releases say themselves.
+func TestBuiltin(t *testing.T) {
+	releases := map[string]Defaults{}
+	for _, release := range []string{"3.7", "3.10"} {
+		text, err := os.ReadFile("../doctor/testdata/defaults/" + release + ".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		releases[release] = NewDefaults(string(text), true)
+	}
+	changed := Changed()
+	for name, want := range Builtin().values {
+		if got, known := releases["3.7"].Get(name); !known || got != want {
+			t.Errorf("%s = %s, Postfix 3.7 has %q", name, want, got)
+		}
+		if later, known := changed[name]; known {
+			want = later
+		}
+		if got, known := releases["3.10"].Get(name); !known || got != want {
+			t.Errorf("%s = %s in Postfix 3.10, which has %q", name, want, got)
+		}
+	}
+}
