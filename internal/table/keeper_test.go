@@ -174,6 +174,25 @@ func TestLoadThatFailsHalfWay(t *testing.T) {
 	})
 }
 
+// TestFeedDeadWhileLoading: who waits for tables until there is trouble is told
+// which.
+func TestFeedDeadWhileLoading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := filled(10)
+		db.latency = time.Minute
+		feed := &flakyFeed{db: db}
+		feed.set(errDown)
+		b := start(t, db, feed, Options{})
+		synctest.Wait()
+		if s := b.status("alias"); !errors.Is(s.Trouble, errDown) {
+			t.Errorf("status: %v", s.Trouble)
+		}
+		if err := b.Ready(); !errors.Is(err, errDown) {
+			t.Errorf("ready: %v", err)
+		}
+	})
+}
+
 func TestDatabaseDeadAtStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := filled(10)

@@ -30,7 +30,7 @@ func (k *Keeper) Status() []Status {
 		s := w.state.Load()
 		st := Status{
 			Table: w.name, Source: "none", Rows: s.rows, Changed: s.overlaid(),
-			Generation: s.generation, Checksum: s.sum, LoadedAt: s.loadedAt, Bytes: s.size(), Trouble: w.trouble,
+			Generation: s.generation, Checksum: s.sum, LoadedAt: s.loadedAt, Bytes: s.size(),
 		}
 		switch {
 		case w.perKey.Load() != nil:
@@ -46,12 +46,19 @@ func (k *Keeper) Status() []Status {
 			h := *held
 			st.Held = &h
 		}
-		if st.Trouble == nil && k.feedErr != nil {
-			st.Trouble = fmt.Errorf("change feed: %w", k.feedErr)
-		}
+		st.Trouble = k.troubleOf(w)
 		all = append(all, st)
 	}
 	return all
+}
+
+// troubleOf is why the last load failed, or the feed is not read. The lock is
+// held.
+func (k *Keeper) troubleOf(w *ward) error {
+	if w.trouble == nil && k.feedErr != nil {
+		return fmt.Errorf("change feed: %w", k.feedErr)
+	}
+	return w.trouble
 }
 
 // Ready is nil when every table can be answered from: it is held, or it is
@@ -65,8 +72,8 @@ func (k *Keeper) Ready() error {
 		if w.state.Load().loaded || w.perKey.Load() != nil || reached {
 			continue
 		}
-		if w.trouble != nil {
-			return fmt.Errorf("table %s: not loaded yet: %w", w.name, w.trouble)
+		if trouble := k.troubleOf(w); trouble != nil {
+			return fmt.Errorf("table %s: not loaded yet: %w", w.name, trouble)
 		}
 		return fmt.Errorf("table %s: not loaded yet", w.name)
 	}
