@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +56,7 @@ func TestDKIMCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dns.Close()
+	dns.Log = log.New(io.Discard, "", 0)
 	for _, args := range [][]string{sync, {"dkim", "list", "--opendkim", dir, "--user", "root"}} {
 		if status, out, words := postern(append(args, "--check", "--resolver", dns.LocalAddr().String())...); status != 0 || strings.Count(out, "matches") != 2 {
 			t.Errorf("status %d: %s%s", status, out, words)
