@@ -55,12 +55,12 @@ func (h *Host) checkPostfixRead(f *findings) {
 	if h.Postfix == nil {
 		return
 	}
-	if i := h.Postfix.Instances(); i.Primary() {
+	if others := h.Postfix.OtherInstances(); len(others) > 0 {
 		list := ""
-		for _, w := range i.Others {
+		for _, w := range others {
 			list += " " + w.Text
 		}
-		f.add("instances", i.Others[0].Place.String(), "postern check --postfix DIR for each of them", "other instances have configurations of their own:%s", list)
+		f.add("instances", others[0].Place.String(), "postern check --postfix DIR for each of them", "other instances have configurations of their own:%s", list)
 	}
 	if h.Version == "" {
 		f.add("version-unknown", h.PostfixDir, "run postern check where postconf(1) is installed", "the defaults of Postfix 3.7 were assumed%s, and unknown parameters were not looked for", h.changedLater())

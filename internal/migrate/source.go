@@ -54,12 +54,12 @@ func Read(ctx context.Context, o Options) (*Source, error) {
 // oneInstance refuses a directory that leads others, so that nobody takes
 // one migrated instance for all.
 func oneInstance(p *postconf.Config, o Options) error {
-	instances := p.Instances()
-	if !instances.Primary() || o.ThisInstance {
+	others := p.OtherInstances()
+	if len(others) == 0 || o.ThisInstance {
 		return nil
 	}
 	list := ""
-	for _, word := range instances.Others {
+	for _, word := range others {
 		list += ", --postfix " + word.Text
 	}
 	return fmt.Errorf("%s leads several Postfix instances: migrate one at a time: --postfix %s --this-instance%s",

@@ -50,7 +50,7 @@ func FuzzMain(f *testing.F) {
 		}
 		c.Unknown()
 		c.Duplicates()
-		c.Instances()
+		c.OtherInstances()
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -14,16 +13,12 @@ type Service struct {
 	Type string // inet, unix, unix-dgram, fifo, pass
 	// Fields are the eight fields as written: name, type, private, unpriv,
 	// chroot, wakeup, maxproc, command.
-	Fields [8]string
-	// Private, Unprivileged and Chroot are the fields with "-" resolved.
-	Private, Unprivileged, Chroot bool
-	Wakeup                        int  // seconds, 0 for never
-	WakeupIfUsed                  bool // the wakeup time ends in "?"
-	MaxProc                       int  // 0 for no limit
-	Command                       string
-	Args                          []string // what follows the command, -o included, braces taken off
-	Overrides                     []Entry  // the -o name=value, in order
-	Place                         Place
+	Fields    [8]string
+	Chroot    bool // the field with "-" resolved
+	Command   string
+	Args      []string // what follows the command, -o included, braces taken off
+	Overrides []Entry  // the -o name=value, in order
+	Place     Place
 }
 
 // Daemon is the base name of the command: smtpd, cleanup, …
@@ -67,8 +62,10 @@ func (c *Config) parseMaster(lines []traced) error {
 		}
 		c.Master = append(c.Master, s)
 	}
+	level, err := compatLevel(c.Value("compatibility_level"))
+	chrooted := err == nil && level < compatLevel1 // what "-" means
 	for _, s := range c.Master {
-		c.resolveFields(s)
+		s.Chroot = s.Fields[4] == "y" || s.Fields[4] == "-" && chrooted
 	}
 	return nil
 }
@@ -162,26 +159,6 @@ func (s *Service) addOverride(value traced) error {
 	s.Args = append(s.Args, name+"="+text.text)
 	s.Overrides = append(s.Overrides, Entry{Name: name, Raw: text.text, Place: place, text: text})
 	return nil
-}
-
-// resolveFields replaces "-" by what it means.
-func (c *Config) resolveFields(s *Service) {
-	main := c.View(nil)
-	yes := func(field int, absent bool) bool {
-		if s.Fields[field] == "-" {
-			return absent
-		}
-		return s.Fields[field] == "y"
-	}
-	level, err := compatLevel(main.Value("compatibility_level"))
-	s.Private, s.Unprivileged = yes(2, true), yes(3, true)
-	s.Chroot = yes(4, err == nil && level < compatLevel1)
-	wakeup, _ := strings.CutSuffix(s.Fields[5], "?")
-	s.Wakeup, _ = strconv.Atoi(wakeup)
-	s.WakeupIfUsed = wakeup != s.Fields[5]
-	if s.MaxProc, err = strconv.Atoi(s.Fields[6]); err != nil {
-		s.MaxProc, _ = strconv.Atoi(main.Value("default_process_limit"))
-	}
 }
 
 func digits(s string) bool {

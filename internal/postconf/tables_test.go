@@ -213,11 +213,11 @@ local_time_limit = 1
 
 func TestInstances(t *testing.T) {
 	c := open(t, "multi_instance_enable = yes\nmulti_instance_name = postfix-out\nmulti_instance_group = mta\n", smtpd)
-	if i := c.Instances(); i.Name != "postfix-out" || i.Group != "mta" || !i.Enabled || i.Primary() {
-		t.Errorf("instances: %+v", i)
+	if others := c.OtherInstances(); len(others) != 0 {
+		t.Errorf("an instance that leads none: %+v", others)
 	}
 	c = open(t, "multi_instance_directories = /etc/postfix-out, /etc/postfix-in\n", smtpd)
-	if i := c.Instances(); !i.Primary() || len(i.Others) != 2 || i.Others[1].Text != "/etc/postfix-in" {
-		t.Errorf("instances: %+v", i)
+	if others := c.OtherInstances(); len(others) != 2 || others[1].Text != "/etc/postfix-in" {
+		t.Errorf("other instances: %+v", others)
 	}
 }
