@@ -24,9 +24,6 @@ type Syslog struct {
 	text strings.Builder
 }
 
-// syslogHeader is the priority and the time of RFC 3164 as syslog(3) writes it.
-var syslogHeader = regexp.MustCompile(`^<\d+>([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d )?`)
-
 // NewSyslog listens on /dev/log of this machine, until the machine ends.
 func NewSyslog() (*Syslog, error) {
 	if !Inside() {
@@ -46,13 +43,15 @@ func NewSyslog() (*Syslog, error) {
 }
 
 func (s *Syslog) receive() {
+	// the priority and the time of RFC 3164 as syslog(3) writes them
+	header := regexp.MustCompile(`^<\d+>([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d )?`)
 	packet := make([]byte, 65536)
 	for {
 		n, err := s.conn.Read(packet)
 		if err != nil {
 			return
 		}
-		line := syslogHeader.ReplaceAllString(strings.TrimRight(string(packet[:n]), "\x00\n"), "")
+		line := header.ReplaceAllString(strings.TrimRight(string(packet[:n]), "\x00\n"), "")
 		s.mu.Lock()
 		s.text.WriteString(time.Now().Format("15:04:05.000 ") + line + "\n")
 		s.mu.Unlock()
