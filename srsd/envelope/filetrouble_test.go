@@ -60,7 +60,7 @@ func link(t *testing.T, to, path string) string {
 func TestLockedFile(t *testing.T) {
 	const address = "test@otherdomain.com"
 	path := filepath.Join(t.TempDir(), "senders.db")
-	o := Options{Timeout: 200 * time.Millisecond}
+	o := Options{Timeout: time.Second}
 	s := subject{Store: open(t, "sqlite:"+path, o)}
 	s.put(t, address)
 	other := plainly(t, path)
