@@ -46,17 +46,17 @@ packages:
 	$(GO) run ./internal/debian/install $(TEST_PACKAGES)
 
 race:
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...
 
 fuzz:
 	.ci/fuzz $(FUZZTIME)
 
 integration:
-	CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -p $(PARALLEL) -timeout 20m ./...
+	CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -p $(PARALLEL) -timeout 30m ./...
 
 # The first run makes the Debian 13 with debootstrap, from Debian's mirror.
 e2e-trixie:
-	POSTERN_DEBIAN=trixie CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -timeout 20m ./internal/stack
+	POSTERN_DEBIAN=trixie CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -timeout 30m ./internal/stack
 
 bench: packages
 	$(GO) run ./internal/bench $(BENCH_ARGS)
