@@ -18,6 +18,7 @@ func databaseKinds() []Kind {
 		{"table-missing", Error, "a table that postern loads does not exist: lookups that need it defer mail"},
 		{"ban-pattern-missing", Note, "api_bans has no column ban_pattern: a ban query of a .cf file that selects it defers all mail"},
 		{"feed-missing", Note, "there is no change feed: a change is seen after tables.refresh and not within a second"},
+		{"feed-orphaned", Error, "the triggers of the change feed are there and its table is not: the database refuses every change of the tables"},
 		{"feed-incomplete", Warning, "the change feed has lost triggers: changes of some tables are seen late"},
 		{"database-time-zone", Warning, "the server's time zone is not UTC: NOW() in .cf files and created_at are shifted, bans end at another hour"},
 		{"clock", Warning, "the clock of this host and that of the database differ: bans and SRS time stamps end early or late"},
@@ -80,6 +81,9 @@ func (h *Host) checkAdditions(ctx context.Context, f *findings) {
 	case err != nil && store.MissingRight(err):
 		f.add("feed-missing", "table postern_change", "GRANT SELECT ON "+h.Config.Database.Name+".* TO the user "+h.Config.Database.User,
 			"the change feed cannot be read: a new alias is known after tables.refresh (%v), not within a second", time.Duration(h.Config.Tables.Refresh))
+	case err != nil && h.feedTriggers(ctx) > 0:
+		f.add("feed-orphaned", "table postern_change", "postern schema | mariadb "+h.Config.Database.Name,
+			"triggers write to this table, which does not exist: every change of a domain, alias, handle, sender or ban fails (error 1146)")
 	case err != nil:
 		f.add("feed-missing", "table postern_change", "postern schema | mariadb "+h.Config.Database.Name,
 			"there is no change feed: a new alias is known after tables.refresh (%v), not within a second", time.Duration(h.Config.Tables.Refresh))
@@ -90,17 +94,23 @@ func (h *Host) checkAdditions(ctx context.Context, f *findings) {
 
 // checkTriggers counts the triggers of the feed where they can be seen.
 func (h *Host) checkTriggers(ctx context.Context, f *findings) {
+	if n := h.feedTriggers(ctx); n > 0 && n < 15 {
+		f.add("feed-incomplete", "table postern_change", "postern schema | mariadb "+h.Config.Database.Name, "%d of its 15 triggers are there: changes that the others would note are seen after the hourly reload", n)
+	}
+}
+
+// feedTriggers counts the triggers of the change feed; 0 where they cannot be
+// seen: a user without the TRIGGER right sees none of them.
+func (h *Host) feedTriggers(ctx context.Context) int {
 	if h.Config.Database.Driver == "sqlite" {
-		return // the file carries them
+		return 0 // the file carries them
 	}
 	rows, err := h.Database.Select(ctx, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE 'postern\\_%'")
 	if err != nil || len(rows) == 0 {
-		return
+		return 0
 	}
-	// A user without the TRIGGER right sees none of them.
-	if n, _ := strconv.Atoi(rows[0][0]); n > 0 && n < 15 {
-		f.add("feed-incomplete", "table postern_change", "postern schema | mariadb "+h.Config.Database.Name, "%d of its 15 triggers are there: changes that the others would note are seen after the hourly reload", n)
-	}
+	n, _ := strconv.Atoi(rows[0][0])
+	return n
 }
 
 // clockTolerance is what two clocks may differ by, the way to the server included.

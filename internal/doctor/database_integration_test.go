@@ -52,6 +52,11 @@ func TestDatabaseOfMariaDB(t *testing.T) {
 	if got := databaseFindings(ctx, t, db, db.User(), time.Now); !slices.Contains(got, "feed-incomplete") {
 		t.Errorf("without a trigger: %v", got)
 	}
+	mustDo(t, db.Exec(ctx, "RENAME TABLE postern_change TO elsewhere"))
+	if got := databaseFindings(ctx, t, db, db.User(), time.Now); !slices.Contains(got, "feed-orphaned") {
+		t.Errorf("triggers without their table: %v", got)
+	}
+	mustDo(t, db.Exec(ctx, "RENAME TABLE elsewhere TO postern_change"))
 	mustDo(t, db.Exec(ctx, "SET GLOBAL time_zone = '+02:00'"))
 	if got := databaseFindings(ctx, t, db, db.User(), time.Now); !slices.Contains(got, "database-time-zone") || slices.Contains(got, "clock") {
 		t.Errorf("two hours east: %v", got)
