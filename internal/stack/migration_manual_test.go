@@ -51,6 +51,7 @@ chgrp postfix /etc/postfix/mysql-*.cf
 chmod 0640 /etc/postfix/mysql-*.cf
 echo '/^SRS[01]=/ REJECT no SRS senders' >/etc/postfix/block_srs_inbound.regexp
 id -u postsrsd >/dev/null 2>&1 || adduser --system --quiet --no-create-home postsrsd
+install -d /var/lib/postsrsd
 (umask 077 && openssl rand -hex 16 >/etc/postsrsd.secret)
 cat >/etc/default/postsrsd <<'EOF'
 SRS_DOMAIN=srs.example.com
