@@ -37,6 +37,8 @@ func (f *fakeQueue) run(_ context.Context, stdin string, read func(io.Reader) er
 		for _, l := range f.messages {
 			_ = json.NewEncoder(&out).Encode(map[string]any{"queue_name": l.Queue, "queue_id": l.ID, "arrival_time": l.Arrived, "sender": l.Sender, "recipients": l.Recipients})
 		}
+	case "postconf":
+		fmt.Fprintln(&out, "ops@elsewhere.test")
 	case "postcat":
 		for _, id := range args[2:] {
 			if f.gone[id] {
@@ -368,5 +370,24 @@ func TestMissingTables(t *testing.T) {
 	drop("smtp_sender_acl", "alias")
 	if r, err := d.Stop(t.Context(), Request{Name: "alice"}); !errors.Is(err, ErrNotStopped) || r == nil || r.Kind != Unknown {
 		t.Errorf("another database: %+v, %v", r, err)
+	}
+}
+
+// TestNullSender: a bounce in the queue is nobody's, and not the operator's, whose
+// address postqueue(1) shows.
+func TestNullSender(t *testing.T) {
+	q := queueOf(2)
+	q.messages["100000"].Sender = "ops@elsewhere.test"
+	d := newDesk(t, q)
+	r, err := d.Stop(t.Context(), Request{Name: "alice", DryRun: true})
+	if err != nil || len(r.Held) == 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	var text strings.Builder
+	if err := r.Markdown(&text); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(text.String(), "ops@elsewhere.test") || !strings.Contains(text.String(), "| `<>` |") {
+		t.Error(text.String())
 	}
 }

@@ -62,9 +62,24 @@ func (q *Queue) flags(args ...string) []string {
 	return append([]string{"-c", q.Dir}, args...)
 }
 
+// nullSender is how postqueue(1) shows the null sender: as the parameter
+// empty_address_recipient, which may be somebody's address.
+func (q *Queue) nullSender(ctx context.Context) string {
+	var value strings.Builder
+	_, err := q.Run(ctx, "", func(r io.Reader) error {
+		_, err := io.Copy(&value, r)
+		return err
+	}, "postconf", q.flags("-xh", "empty_address_recipient")...)
+	if err != nil {
+		return "MAILER-DAEMON" // its default
+	}
+	return strings.TrimSpace(value.String())
+}
+
 // list has each be called for every message of the queue. Mail in maildrop is
 // in nobody's hands yet, and cannot be held.
 func (q *Queue) list(ctx context.Context, each func(listed)) error {
+	null := q.nullSender(ctx)
 	stderr, err := q.Run(ctx, "", func(r io.Reader) error {
 		for d := json.NewDecoder(r); ; {
 			var l listed
@@ -72,6 +87,9 @@ func (q *Queue) list(ctx context.Context, each func(listed)) error {
 				return nil
 			} else if err != nil {
 				return err
+			}
+			if l.Sender == null {
+				l.Sender = ""
 			}
 			if l.Queue != "maildrop" && l.Queue != "corrupt" && maillog.IsQueueID(l.ID) {
 				each(l)

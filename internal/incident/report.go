@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -92,7 +93,7 @@ func (r *Report) held(p *printer) {
 		if m.Loose {
 			loose = "left the queue before it could be held"
 		}
-		p.line("| %s | %s | %s | %s | %s |", m.ID, minute(m.Arrived), code(m.Sender), strings.Join(to, " "), loose)
+		p.line("| %s | %s | %s | %s | %s |", m.ID, minute(m.Arrived), code(cmp.Or(m.Sender, "<>")), strings.Join(to, " "), loose)
 	}
 }
 
