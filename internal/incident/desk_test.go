@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -38,7 +39,9 @@ func (f *fakeQueue) run(_ context.Context, stdin string, read func(io.Reader) er
 			_ = json.NewEncoder(&out).Encode(map[string]any{"queue_name": l.Queue, "queue_id": l.ID, "arrival_time": l.Arrived, "sender": l.Sender, "recipients": l.Recipients})
 		}
 	case "postconf":
-		fmt.Fprintln(&out, "ops@elsewhere.test")
+		if slices.Contains(args, "empty_address_recipient") {
+			fmt.Fprintln(&out, "ops@elsewhere.test")
+		}
 	case "postcat":
 		for _, id := range args[2:] {
 			if f.gone[id] {
