@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +54,7 @@ func printHeld(w io.Writer, does string, held []incident.Message) {
 		if m.Loose {
 			loose = ": left the queue before it could be held"
 		}
-		fmt.Fprintf(w, "  %s of %s from %s to %s%s\n", m.ID, minute(m.Arrived), printableText(m.Sender), count(len(m.Recipients)+m.More, "recipient"), loose)
+		fmt.Fprintf(w, "  %s of %s from %s to %s%s\n", m.ID, minute(m.Arrived), cmp.Or(printableText(m.Sender), "<>"), count(len(m.Recipients)+m.More, "recipient"), loose)
 	}
 }
 
