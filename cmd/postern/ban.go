@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
+	"postern/internal/admin"
 	"postern/internal/config"
 	"postern/internal/store"
 )
@@ -49,6 +50,9 @@ type banDesk struct {
 	bans     *store.Bans
 	now      time.Time
 	out, err io.Writer
+
+	asJSON bool     // one object in the end, with the notes in it
+	notes  []string // for asJSON
 }
 
 // withBans opens the database of a configuration for a command.
@@ -149,7 +153,33 @@ func announce(ctx context.Context, dir, path string, values url.Values, complain
 
 // note tells the user what else there is to know.
 func (d *banDesk) note(format string, args ...any) {
+	if d.asJSON {
+		d.notes = append(d.notes, fmt.Sprintf(format, args...))
+		return
+	}
 	fmt.Fprintf(d.err, "postern: note: "+format+"\n", args...)
+}
+
+// say tells what was done, unless it is told as an object in the end.
+func (d *banDesk) say(line string) {
+	if !d.asJSON {
+		fmt.Fprintln(d.out, line)
+	}
+}
+
+// done ends a command that changed rows.
+func (d *banDesk) done(action, text string, id uint64) error {
+	if !d.asJSON {
+		return nil
+	}
+	done := admin.Done{Action: action, Table: "api_bans", ID: id, Text: text, Notes: d.notes}
+	if done.Notes == nil {
+		done.Notes = []string{}
+	}
+	if err := encodeJSON(d.out, done); err != nil {
+		return temporary(fmt.Errorf("ban: it is done, and could not be printed: %w", err))
+	}
+	return nil
 }
 
 // describe is a ban in a sentence: domain example.com until … (#42).

@@ -29,7 +29,7 @@ type banRequest struct {
 
 func newBanAdd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "add [--config FILE] [--for TIME | --until TIME] [--reason TEXT] TARGET",
+		Use:   "add [--config FILE] [--for TIME | --until TIME] [--reason TEXT] [--json] TARGET",
 		Short: "Ban a domain, an address, a network or a name",
 		Long: "Ban a domain with all below it (example.com), an address (user@example.com), an IP address or\n" +
 			"network (192.0.2.0/24), or a name, the part before the @ (--type name newsletter). It holds until it is\n" +
@@ -46,13 +46,17 @@ func newBanAdd() *cobra.Command {
 	cmd.Flags().StringVar(&r.kind, "type", "", "what TARGET is: domain, email, ip or name (guessed if it is not given)")
 	cmd.Flags().BoolVar(&r.replace, "replace", false, "revoke the ban in force and add this one in its place")
 	cmd.Flags().BoolVar(&r.force, "force", false, "ban even all domains of a public suffix (com, co.uk)")
+	asJSON := cmd.Flags().Bool("json", false, "print what was done as an object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r.target = args[0]
 		ban, err := r.ban(time.Now())
 		if err != nil {
 			return usage("ban: %w", err)
 		}
-		return withBans(cmd, *path, func(ctx context.Context, desk *banDesk) error { return desk.add(ctx, ban, r.replace) })
+		return withBans(cmd, *path, func(ctx context.Context, desk *banDesk) error {
+			desk.asJSON = *asJSON
+			return desk.add(ctx, ban, r.replace)
+		})
 	}
 	return cmd
 }
@@ -137,10 +141,10 @@ func (d *banDesk) add(ctx context.Context, ban store.Ban, replace bool) error {
 	if len(old) > 0 {
 		line += ", in place of " + numbers(old)
 	}
-	fmt.Fprintln(d.out, line)
+	d.say(line)
 	d.warn(ctx, added)
 	d.tell(ctx, targetsOf(append(old, added))...)
-	return nil
+	return d.done("added", line, added.ID)
 }
 
 // numbers names bans by their numbers.

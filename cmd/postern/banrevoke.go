@@ -14,7 +14,7 @@ import (
 
 func newBanRevoke() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "revoke [--config FILE] [--reason TEXT] TARGET|ID",
+		Use:     "revoke [--config FILE] [--reason TEXT] [--json] TARGET|ID",
 		Aliases: []string{"remove"},
 		Short:   "Revoke a ban",
 		Long: "Revoke the bans of a target that are in force, or the one with that number (42 or '#42').\n" +
@@ -25,6 +25,7 @@ func newBanRevoke() *cobra.Command {
 	path := configFlag(cmd)
 	reason := cmd.Flags().String("reason", "", "why, for the list")
 	kind := cmd.Flags().String("type", "", "what TARGET is: domain, email, ip or name (guessed if it is not given)")
+	asJSON := cmd.Flags().Bool("json", false, "print what was done as an object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		why, err := banReason(*reason)
 		if err != nil {
@@ -32,6 +33,7 @@ func newBanRevoke() *cobra.Command {
 		}
 		if id, ok := banNumber(*kind, args[0]); ok {
 			return withBans(cmd, *path, func(ctx context.Context, d *banDesk) error {
+				d.asJSON = *asJSON
 				bans, err := d.bans.RevokeID(ctx, id, why)
 				return d.revoked(ctx, store.BanTarget{}, fmt.Sprintf("#%d", id), bans, err)
 			})
@@ -41,6 +43,7 @@ func newBanRevoke() *cobra.Command {
 			return usage("ban: %w", err)
 		}
 		return withBans(cmd, *path, func(ctx context.Context, d *banDesk) error {
+			d.asJSON = *asJSON
 			bans, err := d.bans.Revoke(ctx, target, why)
 			return d.revoked(ctx, target, target.Kind+" "+target.Value, bans, err)
 		})
@@ -56,20 +59,26 @@ func banNumber(kind, text string) (uint64, bool) {
 
 // revoked tells the daemons and the user what became of a revocation.
 func (d *banDesk) revoked(ctx context.Context, target store.BanTarget, what string, bans []store.Ban, err error) error {
+	var lines []string
 	switch {
 	case errors.Is(err, store.ErrNotBanned):
+		d.asJSON = false // nothing was done
 		err = &exitError{exitNo, fmt.Errorf("ban: %s: no such ban is in force: 'postern ban list --all' shows what was", what)}
 	case err != nil:
 		return banTrouble(d.config, err)
 	default:
 		target = bans[0].Canonical()
 		for _, b := range bans {
-			fmt.Fprintf(d.out, "revoked the ban of %s\n", describe(b))
+			lines = append(lines, "revoked the ban of "+describe(b))
+			d.say(lines[len(lines)-1])
 		}
 		d.tell(ctx, targetsOf(bans)...)
 	}
 	d.noteCovering(ctx, target)
-	return err
+	if err != nil {
+		return err
+	}
+	return d.done("revoked", strings.Join(lines, "; "), bans[0].ID)
 }
 
 // noteCovering names the bans that hit a target still.
