@@ -168,6 +168,9 @@ func (c *compiler) str(t token, content template) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", excerpt(content), err)
 	}
+	if strings.HasSuffix(c.out.String(), "--") {
+		c.out.WriteString("/**/") // the blank before the gap would make a comment of the two signs
+	}
 	c.cut()
 	c.st.binds = append(c.st.binds, text)
 	return nil

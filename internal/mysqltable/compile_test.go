@@ -39,6 +39,7 @@ func TestCompile(t *testing.T) {
 		{"final semicolon", "SELECT '%1' ; ", "SELECT  ?   ", []string{"com"}},
 		{"comments", "SELECT /* it's */ '%1' # the end; '", "SELECT /* it's */  ?  # the end; '", []string{"com"}},
 		{"dashes", "SELECT 3--1, '%1' -- it's", "SELECT 3--1,  ?  -- it's", []string{"com"}},
+		{"dashes before a string", "SELECT 3--'%1'", "SELECT 3--/**/ ? ", []string{"com"}},
 		{"dashes at the end", "SELECT '%1' --", "SELECT  ?  --", []string{"com"}},
 		{"executable comment", "SELECT /*!40000 SQL_CACHE */ v FROM t WHERE k='%1'", "SELECT /*!40000 SQL_CACHE */ v FROM t WHERE k= ? ", []string{"com"}},
 		{"names in backticks", "SELECT `it's?` FROM `a``'b` WHERE k='%1'", "SELECT `it's?` FROM `a``'b` WHERE k= ? ", []string{"com"}},
