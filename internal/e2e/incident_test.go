@@ -66,7 +66,7 @@ func TestIncident(t *testing.T) {
 	d.await(t, "the mail is deferred", func() bool { return queue(first) == "deferred" })
 
 	out, err := d.run(t, "incident", "--postfix", p.ConfigDir(), "--reason", "leaked", "alice")
-	if err != nil || !strings.Contains(out, "held: 1 messages\n  "+first) || !strings.Contains(out, "stopped: smtp_sender_acl alice → alice@fwd.test") {
+	if err != nil || !strings.Contains(out, "held: 1 message\n  "+first) || !strings.Contains(out, "stopped: smtp_sender_acl alice → alice@fwd.test") {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if got := queue(first); got != "hold" {
@@ -81,7 +81,7 @@ func TestIncident(t *testing.T) {
 		t.Fatal(out)
 	}
 	out, err = d.run(t, "incident", "--postfix", p.ConfigDir(), "--undo", id[1])
-	if err != nil || !strings.Contains(out, "released: 1 messages") {
+	if err != nil || !strings.Contains(out, "released: 1 message") {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if second := send(); queue(first) == "hold" || queue(second) == "" {
