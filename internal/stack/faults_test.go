@@ -98,7 +98,7 @@ func (s *stack) fault(t *testing.T, process string) faultRow {
 	for _, each := range []*stream{known, unknown, login} {
 		each.stop()
 	}
-	row.alias, row.unknown, row.login = count(known.seen(killed, returns)), count(unknown.seen(killed, returns)), count(login.seen(killed, returns))
+	row.alias, row.unknown, row.login = count(known.begun(killed, returns)), count(unknown.begun(killed, returns)), count(login.begun(killed, returns))
 	for _, each := range []*stream{known, login} {
 		noneRefused(t, each, begin)
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/smtp"
 	"net/textproto"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -18,10 +19,11 @@ import (
 
 // outcome is what the sender of one message saw.
 type outcome struct {
-	at   time.Time // when the reply was there
-	to   string    // the recipient that was named
-	code int       // of the reply that ended it: 250 is taken; 0 is a connection that broke
-	text string
+	began time.Time
+	at    time.Time // when the reply was there
+	to    string    // the recipient that was named
+	code  int       // of the reply that ended it: 250 is taken; 0 is a connection that broke
+	text  string
 }
 
 // Taken, Deferred and Refused are the three ends of an attempt. A broken
@@ -60,7 +62,7 @@ func (s *stream) run() {
 		case <-time.After(pause):
 		}
 		to := s.to(n)
-		o := outcome{to: to, code: 250}
+		o := outcome{began: time.Now(), to: to, code: 250}
 		if err := s.send(to); err != nil {
 			o.code, o.text = 0, err.Error()
 			var reply *textproto.Error
@@ -96,6 +98,11 @@ func (s *stream) seen(from, to time.Time) []outcome {
 		}
 	}
 	return found
+}
+
+// begun are the outcomes of attempts that lie between two times as a whole.
+func (s *stream) begun(from, to time.Time) []outcome {
+	return slices.DeleteFunc(s.seen(from, to), func(o outcome) bool { return o.began.Before(from) })
 }
 
 // fromOutside sends a message by port 25.
