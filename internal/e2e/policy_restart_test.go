@@ -199,11 +199,29 @@ func TestPolicySuccessor(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatal("the old daemon does not end when Postfix has left")
 		}
+		h.awaitNewServers(t)
 		s = h.startPolicyStream(t, 4)
 		s.flows(t, 20)
 		old = next
 	}
 	s.stop(t)
+}
+
+// awaitNewServers waits after a reload: an smtpd(8) of before may take one more
+// connection, and leaves without a word.
+func (h *policyHost) awaitNewServers(t *testing.T) {
+	t.Helper()
+	greeted := 0
+	eventually(t, "Postfix greets after its reload", func() bool {
+		d, err := scratch.DialSMTP(t.Context(), h.mta.Addr())
+		if err != nil {
+			greeted = 0
+			return false
+		}
+		d.Close()
+		greeted++
+		return greeted == 8
+	})
 }
 
 // replaceInFile changes a configuration.
