@@ -62,24 +62,26 @@ func newUserAdd() *cobra.Command {
 		if err := admin.CheckUser(args[0]); err != nil {
 			return admin.Done{}, err
 		}
-		if err := d.desk.CheckVacant(ctx, args[0]); err != nil {
-			return admin.Done{}, err
-		}
-		hash, err := f.hash(cmd, args[0])
-		if err != nil {
-			return admin.Done{}, err
-		}
-		ctx, cancel := afterTyping(ctx)
-		defer cancel()
-		return d.desk.AddUser(ctx, args[0], hash)
+		return f.typed(ctx, cmd, args[0], d.desk.CheckVacant, d.desk.AddUser)
 	})
 	f.add(cmd)
 	return cmd
 }
 
-// afterTyping is a command's context whose time begins when the user is done.
-func afterTyping(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
+// typed asks for a password once the login was looked at, and stores its hash.
+// The time for that begins when the user is done.
+func (f *passwordFlags) typed(ctx context.Context, cmd *cobra.Command, login string, look func(context.Context, string) error,
+	store func(ctx context.Context, login, hash string) (admin.Done, error)) (admin.Done, error) {
+	if err := look(ctx, login); err != nil {
+		return admin.Done{}, err
+	}
+	hash, err := f.hash(cmd, login)
+	if err != nil {
+		return admin.Done{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
+	defer cancel()
+	return store(ctx, login, hash)
 }
 
 func newUserPassword() *cobra.Command {
@@ -92,16 +94,7 @@ func newUserPassword() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 	}
 	changeCommand(cmd, func(ctx context.Context, d *tableDesk, args []string) (admin.Done, error) {
-		if err := d.desk.CheckPresent(ctx, args[0]); err != nil {
-			return admin.Done{}, err
-		}
-		hash, err := f.hash(cmd, args[0])
-		if err != nil {
-			return admin.Done{}, err
-		}
-		ctx, cancel := afterTyping(ctx)
-		defer cancel()
-		return d.desk.SetPassword(ctx, args[0], hash)
+		return f.typed(ctx, cmd, args[0], d.desk.CheckPresent, d.desk.SetPassword)
 	})
 	f.add(cmd)
 	return cmd
