@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"postern/internal/redisserver"
 	"postern/internal/scratch"
 	"postern/internal/scratch/scratchtest"
@@ -211,31 +209,19 @@ func TestRealRedisFailover(t *testing.T) {
 		n, _ := scratchtest.RedisDo(t, replica, "DBSIZE").(int64)
 		return n == 1
 	})
-	eventually(t, "the Sentinel fails over", func() bool {
-		client := redis.NewClient(&redis.Options{Addr: sentinel.Addr(), Protocol: 2, DisableIdentity: true})
-		defer client.Close()
-		return client.Do(t.Context(), "SENTINEL", "FAILOVER", "mymaster").Err() == nil
-	})
+	scratchtest.RedisFailover(t, sentinel)
 	charged := int64(160)
 	eventually(t, "the successor counts", func() bool {
 		err := r.Charge(t.Context(), []Debit{d}, make([]Outcome, 1), false)
 		if err == nil {
 			charged++
 		}
-		return err == nil && isMaster(t, replica)
+		return err == nil && scratchtest.RedisIsMaster(replica)
 	})
 	d.Total = 0
 	if o := (subject{store: r}).one(t, d); o.Remaining > 1000-160 || o.Remaining < 1000-charged {
 		t.Errorf("%d remain after %d charges", o.Remaining, charged)
 	}
-}
-
-// isMaster asks a server that may hang up, since it becomes master just now.
-func isMaster(t *testing.T, r *scratch.Redis) bool {
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: r.Socket(), Protocol: 2, DisableIdentity: true})
-	defer client.Close()
-	role, err := client.Do(t.Context(), "ROLE").Slice()
-	return err == nil && role[0] == "master"
 }
 
 func eventually(t *testing.T, what string, done func() bool) {

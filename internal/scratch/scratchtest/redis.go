@@ -26,16 +26,40 @@ func RedisSentinel(tb testing.TB, master *scratch.Redis) *scratch.Redis {
 	return Redis(tb, scratch.RedisOptions{Master: "127.0.0.1 " + strconv.Itoa(master.Port())})
 }
 
+// RedisFailover waits until a Sentinel is ready to make a replica the master,
+// and has begun to.
+func RedisFailover(tb testing.TB, sentinel *scratch.Redis) {
+	tb.Helper()
+	var err error
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if _, err = redisTry(sentinel, "SENTINEL", "FAILOVER", "mymaster"); err == nil {
+			return
+		}
+	}
+	tb.Fatalf("no failover in a minute: %v", err)
+}
+
+// RedisIsMaster asks a server that may hang up, since it becomes master just now.
+func RedisIsMaster(r *scratch.Redis) bool {
+	answer, err := redisTry(r, "ROLE")
+	role, _ := answer.([]any)
+	return err == nil && len(role) > 0 && role[0] == "master"
+}
+
 // RedisDo gives a server a command over its unix socket and returns the answer.
 func RedisDo(tb testing.TB, r *scratch.Redis, command ...any) any {
 	tb.Helper()
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: r.Socket(), Protocol: 2, MaxRetries: -1, DialerRetries: 1})
-	defer client.Close()
-	answer, err := client.Do(context.Background(), command...).Result()
+	answer, err := redisTry(r, command...)
 	if err != nil {
 		tb.Fatalf("%v: %v", command, err)
 	}
 	return answer
+}
+
+func redisTry(r *scratch.Redis, command ...any) (any, error) {
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: r.Socket(), Protocol: 2, MaxRetries: -1, DialerRetries: 1})
+	defer client.Close()
+	return client.Do(context.Background(), command...).Result()
 }
 
 // RedisCluster starts a Cluster of n masters for tb, which share the slots.
