@@ -26,7 +26,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # that offers AUTH (Postfix only recommends it). The servers are started in
 # scratch folders; the machine's own services stay as they are.
 TEST_PACKAGES := gcc libc6-dev mariadb-server mariadb-client postfix postfix-mysql systemd libsasl2-modules debootstrap \
-                 redis-server postsrsd curl dovecot-core dovecot-mysql opendkim opendkim-tools swaks libnet-ssleay-perl iproute2
+                 redis-server postsrsd curl dovecot-core dovecot-mysql opendkim opendkim-tools swaks libnet-ssleay-perl iproute2 \
+                 chromium prometheus mandoc lintian w3m
 
 .PHONY: build demo unit test race fuzz integration e2e-trixie bench check install deb clean
 

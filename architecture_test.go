@@ -15,11 +15,11 @@ import (
 func floors() [][]string {
 	return [][]string{
 		{"internal/oneline"},
-		{"postern", "internal/duration", "internal/lookup", "internal/maillog", "internal/nearest", "internal/password", "internal/redisserver", "internal/statefile", "srsd/srs"},
-		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian", "internal/supervise", "internal/watch", "internal/postconf", "internal/dkim", "internal/milter", "internal/site", "srsd/envelope", "srsd/postsrsd", "policyd/counter"},
+		{"postern", "internal/duration", "internal/status", "internal/lookup", "internal/maillog", "internal/nearest", "internal/password", "internal/redisserver", "internal/statefile", "srsd/srs"},
+		{"internal/table", "internal/serve", "internal/daemon", "internal/turn", "internal/redial", "internal/keysearch", "internal/debian", "internal/supervise", "internal/watch", "internal/postconf", "internal/dkim", "internal/milter", "internal/site", "internal/statuspage", "internal/top", "srsd/envelope", "srsd/postsrsd", "policyd/counter"},
 		{"internal/store", "internal/filemap", "internal/maps", "internal/twin", "socketmap", "tcptable", "srsd", "srsd/milter", "policyd"},
 		{"internal/mysqltable", "internal/config", "internal/scratch", "internal/admin", "internal/incident", "policyd/bans", "policyd/fromguard", "policyd/greylist", "policyd/limit", "policyd/spf", "policyd/srsguard"},
-		{"internal/scratch/scratchtest", "internal/scratch/trixie", "internal/demo", "internal/debian/install", "internal/site/configure", "internal/doctor", "internal/migrate"},
+		{"internal/scratch/scratchtest", "internal/scratch/trixie", "internal/demo", "internal/debian/install", "internal/site/configure", "internal/manual", "internal/doctor", "internal/migrate"},
 		{"internal/scratch/machine"},
 		{"cmd/postern", "internal/bench"},
 	}
