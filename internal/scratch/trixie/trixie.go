@@ -45,7 +45,8 @@ const mirror = "http://deb.debian.org/debian"
 // packages are the servers, and what debootstrap's smallest variant lacks.
 // libnet-ssleay-perl is what swaks(1) speaks TLS with.
 var packages = []string{"mariadb-server", "mariadb-client", "postfix", "postfix-mysql", "libsasl2-modules",
-	"dovecot-core", "dovecot-mysql", "opendkim", "opendkim-tools", "redis-server", "swaks", "libnet-ssleay-perl", "iproute2"}
+	"dovecot-core", "dovecot-mysql", "opendkim", "opendkim-tools", "redis-server", "swaks", "libnet-ssleay-perl", "iproute2",
+	"systemd", "systemd-sysv", "dbus", "adduser"}
 
 // Root returns a folder with Debian 13 and its servers, made now if need be.
 // Out gets a line for each step that takes time.
