@@ -171,6 +171,36 @@ func TestCacheStale(t *testing.T) {
 	}
 }
 
+// The age of what is served stale counts from when the origin was asked.
+func TestCacheStaleAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		o := options()
+		o.Metrics = lookup.NewMetrics(reg)
+		origin := fixture()
+		m := lookup.NewCache(o).Map("map", "map", origin)
+		wantAnswer(t, m, "a", "found 1")
+		origin.Fail(errDown)
+		time.Sleep(61 * time.Second)
+		wantAnswer(t, m, "a", "found 1")
+		wantAnswer(t, m, "never asked", "error")
+		time.Sleep(39 * time.Minute)
+		wantAnswer(t, m, "a", "found 1")
+		wantSeries(t, reg, map[string]float64{`cache_stale_answer_age_seconds{}`: 2, `cache_requests_total{map="map",result="stale"}`: 2})
+		families, err := reg.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "cache_stale_answer_age_seconds" {
+				if sum := f.GetMetric()[0].GetHistogram().GetSampleSum(); sum != 61+61+39*60 {
+					t.Errorf("the ages are %v s in all", sum)
+				}
+			}
+		}
+	})
+}
+
 // A "not found" that has just expired must not slip out while the origin is
 // away, whenever it is asked, and however many ask.
 func TestCacheNeverNotFoundByError(t *testing.T) {

@@ -95,7 +95,7 @@ func (m *cachedMap) fallback(ctx context.Context, key string, err error) (string
 		case now < a.expires:
 			return m.hit(ctx, key, a, now)
 		case a.found && m.usable(a, now):
-			m.metrics.stale.Inc()
+			m.metrics.servedStale(now - a.asked)
 			m.trace(ctx, key, "stale cache", a, now, err)
 			return a.value, true, nil
 		case m.usable(a, now):

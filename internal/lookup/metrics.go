@@ -63,11 +63,13 @@ func Result(found bool, err error) string {
 //	    expired       what was held had expired, the origin answered
 //	    stale         the origin failed, an expired value was served
 //	    error         no answer could be given
+//	cache_stale_answer_age_seconds              time since the origin gave what was served stale
 //	cache_entries                               answers held, found and not found
 type Metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	cache    *prometheus.CounterVec
+	staleAge prometheus.Histogram
 	entries  prometheus.Gauge
 
 	mu   sync.Mutex                             // for those who add to maps
@@ -98,6 +100,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "cache_requests_total",
 			Help: "Lookups of cached maps, by what the cache made of them.",
 		}, []string{"map", "result"}),
+		staleAge: auto.NewHistogram(prometheus.HistogramOpts{
+			Name:    "cache_stale_answer_age_seconds",
+			Help:    "Time since the origin gave an answer that was served stale.",
+			Buckets: []float64{60, 120, 300, 600, 1200, 1800, 3600, 7200, 21600, 86400},
+		}),
 		entries: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "cache_entries",
 			Help: "Answers held by the cache, found and not found.",
@@ -159,6 +166,8 @@ func (m *Metrics) Observe(mapName, protocol, result string, d time.Duration) {
 // cacheMetrics are the children of one cached map.
 type cacheMetrics struct {
 	hit, negativeHit, miss, expired, stale, failed prometheus.Counter
+
+	staleAge prometheus.Observer // of all maps
 }
 
 func (m *Metrics) cached(mapName string) cacheMetrics {
@@ -170,5 +179,12 @@ func (m *Metrics) cached(mapName string) cacheMetrics {
 		expired:     result("expired"),
 		stale:       result("stale"),
 		failed:      result("error"),
+		staleAge:    m.staleAge,
 	}
+}
+
+// servedStale counts an expired answer that stood in for the origin.
+func (m *cacheMetrics) servedStale(age time.Duration) {
+	m.stale.Inc()
+	m.staleAge.Observe(age.Seconds())
 }

@@ -17,11 +17,14 @@ const (
 // takePlace waits for a free place and takes it. At the limit it makes room
 // until there is one. It gives up when ctx ends.
 func (h *house) takePlace(ctx context.Context) bool {
-	for {
+	for tries := 0; ; tries++ {
 		select {
 		case h.places <- struct{}{}:
 			return true
 		default:
+		}
+		if tries == 0 {
+			h.counters.full.Inc()
 		}
 		h.crowded.Do(func() {
 			h.log.Warn("connection limit reached, making room", "limit", h.limits.Connections)

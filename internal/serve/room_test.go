@@ -47,6 +47,9 @@ func TestFullHouse(t *testing.T) {
 		if isOpen(silent) || !isOpen(asker) || !isOpen(half) || !isOpen(fourth) {
 			t.Fatal("not the silent one was closed")
 		}
+		if n := v.metric("connection_limit_reached_total", ""); n != 1 {
+			t.Errorf("the limit was reached %v times", n)
+		}
 		fifth := ln.dial()
 		time.Sleep(50 * time.Millisecond)
 		if isOpen(half) || !isOpen(fifth) {

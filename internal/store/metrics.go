@@ -7,9 +7,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics counts what the stores of a process do.
+// Metrics counts what the stores of a process do:
+//
+//	database_up                       the last contact with every database succeeded
+//	database_query_duration_seconds   from asking for a connection's statement to the answer, of single questions
+//	database_connections{state}       idle, in_use, max: over all pools
+//	database_waiting                  questions that wait for a connection now
+//	database_waits_total              questions that had to wait for one
+//	database_wait_seconds_total       how long they waited in all
 type Metrics struct {
 	duration prometheus.Histogram
+	waiting  prometheus.Gauge
+	waits    prometheus.Counter
+	waited   prometheus.Counter
 
 	mu     sync.Mutex
 	stores map[*Store]contact
@@ -34,12 +44,21 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}),
 	}
+	m.waiting = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "database_waiting", Help: "Questions that wait for a connection to a database now.",
+	})
+	m.waits = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "database_waits_total", Help: "Questions that had to wait for a connection to a database.",
+	})
+	m.waited = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "database_wait_seconds_total", Help: "Time that questions waited for a connection to a database, in all.",
+	})
 	up := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "database_up",
 		Help: "1 if the last contact with every database succeeded, 0 if one failed or there was none yet.",
 	}, m.up)
 	if reg != nil {
-		reg.MustRegister(m.duration, up,
+		reg.MustRegister(m.duration, m.waiting, m.waits, m.waited, up,
 			m.connections("idle", func(s *Store) int { return s.db.Stats().Idle }),
 			m.connections("in_use", func(s *Store) int { return s.db.Stats().InUse }),
 			m.connections("max", func(s *Store) int { return s.options.MaxConnections }))
@@ -90,6 +109,17 @@ func (m *Metrics) remove(s *Store) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.stores, s)
+}
+
+// wait counts one who has to wait, until the function returned is called.
+func (m *Metrics) wait() (over func()) {
+	start := time.Now()
+	m.waits.Inc()
+	m.waiting.Inc()
+	return func() {
+		m.waiting.Dec()
+		m.waited.Add(time.Since(start).Seconds())
+	}
 }
 
 func (m *Metrics) observe(d time.Duration) { m.duration.Observe(d.Seconds()) }

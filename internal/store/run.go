@@ -22,6 +22,7 @@ func (s *Store) acquire(ctx context.Context) error {
 		return nil
 	default:
 	}
+	defer s.metrics.wait()()
 	select {
 	case s.slots <- struct{}{}:
 		return nil

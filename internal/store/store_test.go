@@ -10,10 +10,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 )
 
@@ -306,6 +308,40 @@ func TestPoolsAtOnce(t *testing.T) {
 			t.Fatal("50 who asked at once got different stores")
 		}
 	}
+}
+
+// Who has to wait for a connection is counted, while he waits and after.
+func TestMetricsOfWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewPedanticRegistry()
+		m := NewMetrics(reg)
+		s := &Store{metrics: m, slots: make(chan struct{}, 1), life: context.Background()}
+		if err := s.acquire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		patient, impatient := make(chan error, 1), make(chan error, 1)
+		go func() { patient <- s.acquire(t.Context()) }()
+		go func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			impatient <- s.acquire(ctx)
+		}()
+		synctest.Wait()
+		if waiting, waits := testutil.ToFloat64(m.waiting), testutil.ToFloat64(m.waits); waiting != 2 || waits != 2 {
+			t.Errorf("%v wait of %v", waiting, waits)
+		}
+		if err := <-impatient; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("all are busy: %v", err)
+		}
+		time.Sleep(time.Second)
+		s.release()
+		if err := <-patient; err != nil {
+			t.Error(err)
+		}
+		if waiting, waited := testutil.ToFloat64(m.waiting), testutil.ToFloat64(m.waited); waiting != 0 || waited != 3 {
+			t.Errorf("%v wait, they waited %v s", waiting, waited)
+		}
+	})
 }
 
 func TestMetrics(t *testing.T) {

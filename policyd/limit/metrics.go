@@ -30,7 +30,8 @@ const (
 
 // Metrics counts what became of charges and of lookups of limits:
 //
-//	policy_limit_charges_total{rule,result}  one for each rule and key of a request:
+//	policy_limit_charges_total{rule,key,result}  one for each rule and key of a request;
+//	    the label key is what the rule counts by, such as sasl_username:
 //	    fits     there was room
 //	    near     there was room, and less than a tenth of the limit is left
 //	    over     the limit is reached
@@ -55,7 +56,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return &Metrics{
 		charges: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "policy_limit_charges_total", Help: "Charges of rate limits by what became of them.",
-		}, []string{"rule", "result"}),
+		}, []string{"rule", "key", "result"}),
 		lookups: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "policy_limit_lookups_total", Help: "Lookups of limits of single keys by what became of them.",
 		}, []string{"rule", "result"}),
@@ -66,12 +67,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 // while mail waits. The zero value counts nothing.
 type ruleMetrics struct{ charges, lookups map[string]prometheus.Counter }
 
-func (m *Metrics) rule(name string) ruleMetrics {
+func (m *Metrics) rule(name string, keys []Key) ruleMetrics {
 	if m == nil {
 		return ruleMetrics{}
 	}
 	return ruleMetrics{
-		charges: children(m.charges, name, resultFits, resultNear, resultOver, resultNever, resultFull, resultTrouble),
+		charges: children(m.charges.MustCurryWith(prometheus.Labels{"key": keyNames(keys)}), name, resultFits, resultNear, resultOver, resultNever, resultFull, resultTrouble),
 		lookups: children(m.lookups, name, lookupKey, lookupDomain, lookupNone, lookupDefault, lookupUnlimited, lookupMalformed, lookupTrouble),
 	}
 }

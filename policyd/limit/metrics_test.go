@@ -32,7 +32,7 @@ func TestChargesAreCounted(t *testing.T) {
 	l.err = errors.New("away")
 	ask("f", "1")
 	for result, want := range map[string]float64{"fits": 1, "near": 1, "over": 1, "never": 1, "full": 1, "trouble": 1} {
-		if got := testutil.ToFloat64(metrics.charges.WithLabelValues("login", result)); got != want {
+		if got := testutil.ToFloat64(metrics.charges.WithLabelValues("login", "sasl_username", result)); got != want {
 			t.Errorf("%s: %v, want %v", result, got, want)
 		}
 	}

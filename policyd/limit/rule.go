@@ -113,7 +113,7 @@ func (o *Options) compile(r Rule) (*rule, error) {
 	return &rule{
 		Rule: r, exempt: exempt, subject: subjectOf(r.Keys), shadow: shadow,
 		soft:    shadow || r.Action == Hold || r.Action == Prepend,
-		metrics: o.Metrics.rule(r.Name),
+		metrics: o.Metrics.rule(r.Name, r.Keys),
 	}, nil
 }
 
