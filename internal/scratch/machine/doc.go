@@ -26,6 +26,20 @@
 // with addresses to listen on and to come from. NewSyslog is what daemons log
 // to.
 //
+// # A machine with systemd
+//
+// Options.Boot makes systemd process 1, and runs the program, as root and
+// outside of all units, when multi-user.target is reached. Of Debian's units
+// the journal, systemd-tmpfiles-setup and dbus.socket run, no other: all that
+// is enabled (in any .wants or .requires folder) is disabled, units can be
+// started and enabled by name, and "multi-user.target" can be started again to
+// see what a boot would start. A policy-rc.d(8) is removed, so packages start
+// their services as on a real host. systemctl, journalctl and systemd-run work.
+//
+//	status, err := machine.Run(ctx, machine.Options{Root: root, Boot: true, …}, os.Args[1:]...)
+//
+// NewSyslog is not for these: /dev/log is the journal's.
+//
 // # How
 //
 // The kernel starts a shell in namespaces of its own (mount, PID, network,
@@ -33,7 +47,9 @@
 // memory, mounts /proc, an empty /tmp and /run and a small /dev, and runs the
 // program in a chroot there. The shell is process 1: it reaps what daemons
 // leave, and with its end the kernel kills all processes, and the mounts and
-// the network are gone. It ends when the program ends, and the kernel kills it
+// the network are gone. With Boot, systemd takes the place of the shell, in a
+// control group of its own that is removed afterwards; the shell's child waits
+// until it is up, runs the program, and its end is that of the machine. It ends when the program ends, and the kernel kills it
 // when the program that called Run dies, however that happens. So there is nothing to clean up.
 //
 // # Go programs in another Debian

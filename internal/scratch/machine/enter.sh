@@ -1,7 +1,8 @@
-# Process 1 of a machine. Arguments: root folder, hostname, list of binds, folder
-# to stand in, program and its arguments. Says "up" on descriptor 3.
-lower=$1 hostname=$2 binds=$3 dir=$4
-shift 4
+# Process 1 of a machine lays out its files; run.sh or boot.sh goes on from here.
+# Arguments: name of its control group, root folder, hostname, list of binds,
+# folder to stand in, program and its arguments. Says "up" on descriptor 3.
+group=$1 lower=$2 hostname=$3 binds=$4 dir=$5
+shift 5
 root=/mnt/root # hidden from everybody else, and empty in every Debian
 
 step() {
@@ -48,9 +49,3 @@ $binds
 END
 step hostname "$hostname"
 step ip link set lo up
-
-# Not exec: as process 1 this shell reaps the orphans of daemons while it waits.
-echo up >&3
-exec 3>&-
-chroot "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$dir" "$@"
-exit $?

@@ -20,6 +20,9 @@ type Options struct {
 	Hostname string   // empty: "machine"
 	Binds    []Bind   // what of this machine is visible inside, beside Root
 	Env      []string // KEY=value, beside PATH, HOME and LC_ALL; nothing of ours is passed on
+
+	// Boot runs Root's systemd as process 1, and the program when it is up.
+	Boot bool
 }
 
 // Bind makes a file or folder of this machine visible inside.
@@ -32,10 +35,15 @@ type Bind struct {
 // insideVariable tells a program that it is inside.
 const insideVariable = "POSTERN_MACHINE"
 
-// enter is the script of process 1.
+// enter is the script of process 1: the files.
 //
 //go:embed enter.sh
 var enter string
+
+// run is how it goes on: the program.
+//
+//go:embed run.sh
+var run string
 
 // Inside reports whether this program runs in a machine.
 func Inside() bool { return os.Getenv(insideVariable) != "" }
@@ -47,16 +55,21 @@ func Run(ctx context.Context, opts Options, args ...string) (status int, err err
 	if os.Geteuid() != 0 {
 		return 0, errors.New("machine: namespaces and mounts are for root only: run this as root (sudo)")
 	}
-	cmd, err := command(ctx, opts, args)
+	group := groupName()
+	cmd, err := command(ctx, opts, group, args)
 	if err != nil {
 		return 0, fmt.Errorf("machine: %w", err)
 	}
-	up, err := runReporting(cmd)
+	said, err := runReporting(cmd, opts.Boot)
+	if opts.Boot {
+		sweep(group)
+		return bootStatus(ctx, said, err)
+	}
 	if err == nil {
 		return 0, nil
 	}
 	var exit *exec.ExitError
-	if !up || !errors.As(err, &exit) {
+	if said != "up\n" || !errors.As(err, &exit) {
 		return 0, fmt.Errorf("machine: it did not come up (%w): what is missing stands above", err)
 	}
 	if ctx.Err() != nil {
@@ -66,7 +79,7 @@ func Run(ctx context.Context, opts Options, args ...string) (status int, err err
 }
 
 // command prepares process 1. Its arguments are those of enter.sh.
-func command(ctx context.Context, opts Options, args []string) (*exec.Cmd, error) {
+func command(ctx context.Context, opts Options, group string, args []string) (*exec.Cmd, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -80,8 +93,12 @@ func command(ctx context.Context, opts Options, args []string) (*exec.Cmd, error
 	if err != nil {
 		return nil, err
 	}
-	script := []string{"-c", enter, "machine", orDefault(opts.Root, "/"), orDefault(opts.Hostname, "machine"), list, dir, programPath(program)}
-	cmd := exec.CommandContext(ctx, "/bin/sh", append(script, args...)...)
+	script := enter + run
+	if opts.Boot {
+		script = enter + boot
+	}
+	scriptArgs := []string{"-c", script, "machine", group, orDefault(opts.Root, "/"), orDefault(opts.Hostname, "machine"), list, dir, programPath(program)}
+	cmd := exec.CommandContext(ctx, "/bin/sh", append(scriptArgs, args...)...)
 	cmd.Dir = "/"
 	cmd.Env = append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", insideVariable + "=1"}, opts.Env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -119,25 +136,28 @@ func bindList(binds []Bind) (string, error) {
 	return list.String(), nil
 }
 
-// runReporting runs cmd to its end; up tells whether the machine came up, which
-// the script says on descriptor 3.
+// runReporting runs cmd to its end, and returns what the script says on
+// descriptor 3. A machine that was booted ends when the script has said all.
 //
 // The parent of prctl(2) PR_SET_PDEATHSIG is a thread, not a process, so this
 // one keeps its thread.
-func runReporting(cmd *exec.Cmd) (up bool, err error) {
+func runReporting(cmd *exec.Cmd, booted bool) (said string, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	r, w, err := os.Pipe()
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	defer r.Close()
 	cmd.ExtraFiles = []*os.File{w}
 	err = cmd.Start()
 	w.Close()
 	if err != nil {
-		return false, err
+		return "", err
 	}
-	said, _ := io.ReadAll(r) // the end comes with the exec of the program, or with the end of the shell
-	return string(said) == "up\n", cmd.Wait()
+	text, _ := io.ReadAll(r) // the end comes with the start of the program, its end, or with the end of the shell
+	if booted {
+		_ = cmd.Process.Kill() // it may have ended: Wait knows
+	}
+	return string(text), cmd.Wait()
 }

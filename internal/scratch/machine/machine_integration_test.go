@@ -59,6 +59,8 @@ func helpers() map[string]func([]string) error {
 		"outside": outside,
 		"syslog":  syslog,
 		"orphans": orphans,
+		"booted":  booted,
+		"sh":      func(args []string) error { return shell(args[0]) },
 		"listen": func(args []string) error {
 			l, err := net.Listen("unix", filepath.Join(args[0], "alive"))
 			if err != nil {
