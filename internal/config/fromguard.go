@@ -11,14 +11,38 @@ import (
 // FromGuard is the milter that holds header From, Sender and Reply-To to the
 // login's addresses. What is empty has its default.
 type FromGuard struct {
-	Listen      Listener `yaml:"listen"`
-	Senders     string   `yaml:"senders"`      // the map that main.cf has in smtpd_sender_login_maps; default sender-login-maps
-	Match       string   `yaml:"match"`        // domain, address
-	Mode        string   `yaml:"mode"`         // enforce, shadow, off: the most that a header has
-	From        string   `yaml:"from"`         // enforce, shadow, off, as those below
-	Sender      string   `yaml:"sender"`       // Sender, Resent-From, Resent-Sender
-	ReplyTo     string   `yaml:"reply_to"`     //
-	DisplayName string   `yaml:"display_name"` // addresses in the names of the others; default shadow
+	// Required. Where Postfix's smtpd_milters of the submission service connect.
+	// Example: unix:/var/spool/postfix/postern/from-guard
+	Listen Listener `yaml:"listen"`
+
+	// The map that main.cf has in smtpd_sender_login_maps.
+	// Default: sender-login-maps
+	Senders string `yaml:"senders"`
+
+	// What of an address must belong to the login: its domain, or the whole
+	// address.
+	// Default: domain
+	Match string `yaml:"match"`
+
+	// enforce, shadow (only logs and counts) or off: the most that a header has.
+	// Default: enforce
+	Mode string `yaml:"mode"`
+
+	// The mode of header From.
+	// Default: enforce
+	From string `yaml:"from"`
+
+	// The mode of headers Sender, Resent-From and Resent-Sender.
+	// Default: enforce
+	Sender string `yaml:"sender"`
+
+	// The mode of header Reply-To.
+	// Default: enforce
+	ReplyTo string `yaml:"reply_to"`
+
+	// The mode of addresses in the display names of the others.
+	// Default: shadow
+	DisplayName string `yaml:"display_name"`
 }
 
 // guardMatches is what of an address can be compared.

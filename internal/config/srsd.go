@@ -11,26 +11,69 @@ import (
 
 // SRSD is the SRS daemon.
 type SRSD struct {
-	Domain       string   `yaml:"domain"`
-	SecretsFile  string   `yaml:"secrets_file"`
-	Forward      Listener `yaml:"forward"` // tcp_table, as PostSRSd 1.x
-	Reverse      Listener `yaml:"reverse"`
-	Socketmap    Listener `yaml:"socketmap"` // maps forward and reverse, as PostSRSd 2.x
-	Milter       Listener `yaml:"milter"`
-	LocalDomains []string `yaml:"local_domains"` // whose senders stay as they are; .DOMAIN is all below it
+	// Required. The domain of rewritten senders. Its MX must lead to this host.
+	// Example: srs.example.org
+	Domain string `yaml:"domain"`
 
-	// HostedDomains says whether the active rows of table domain are local as
-	// well (local) or not (rewrite).
+	// Required. The file of the secrets, which postern srs rotate makes, or
+	// credential:NAME. Only the daemon that rewrites reads it.
+	// Example: /etc/postern/srs.secret
+	SecretsFile string `yaml:"secrets_file"`
+
+	// A listener for tcp: tables that rewrites senders, as PostSRSd 1.x has it.
+	// Example: inet:127.0.0.1:10001
+	Forward Listener `yaml:"forward"`
+
+	// Its counterpart that turns SRS addresses back.
+	// Example: inet:127.0.0.1:10002
+	Reverse Listener `yaml:"reverse"`
+
+	// A listener for socketmap: tables with the maps forward and reverse, as
+	// PostSRSd 2.x has it. Daemons that run alone ask it, too.
+	// Example: inet:127.0.0.1:10004
+	Socketmap Listener `yaml:"socketmap"`
+
+	// A milter that rewrites senders only of mail that leaves: for
+	// smtpd_milters, instead of the canonical maps.
+	// Example: unix:/var/spool/postfix/postern/srs-milter
+	Milter Listener `yaml:"milter"`
+
+	// Domains whose senders stay as they are, besides the SRS domain and
+	// myhostname; .example.org is all below it.
+	// Example: [example.org]
+	LocalDomains []string `yaml:"local_domains"`
+
+	// local: senders at hosted domains, the active rows of table domain, stay
+	// as they are, too. rewrite: they do not.
+	// Default: rewrite
 	HostedDomains string `yaml:"hosted_domains"`
 
-	Store       string `yaml:"store"`        // sqlite:PATH or redis://HOST:PORT/DB, for senders too long to embed
-	Separator   string `yaml:"separator"`    // = + -
-	Alphabet    string `yaml:"alphabet"`     // of the hashes written: base64 (+ /) or base64url (- _)
-	HashLength  int    `yaml:"hash_length"`  // characters written
-	HashMinimum int    `yaml:"hash_minimum"` // characters asked for
+	// Where senders are kept that are too long for an address: sqlite:PATH, or
+	// redis://HOST:PORT/DB (also rediss://, redis+sentinel://) for several hosts.
+	// Example: sqlite:/var/lib/postern/srs.db
+	Store string `yaml:"store"`
 
-	// Bounces says who may send to an SRS address: the null sender (null) or
-	// all (any).
+	// The character behind SRS0 and SRS1: = + or -. All are read.
+	// Default: "="
+	Separator string `yaml:"separator"`
+
+	// The letters of the hashes that are written: base64url (- and _) or base64
+	// (+ and /). Both are read.
+	// Default: base64url
+	Alphabet string `yaml:"alphabet"`
+
+	// How many characters of a hash are written, 1 to 20.
+	// Default: 4
+	HashLength int `yaml:"hash_length"`
+
+	// How many characters of a hash an address must have, 1 to hash_length.
+	// Raise it three weeks after hash_length.
+	// Default: 4
+	HashMinimum int `yaml:"hash_minimum"`
+
+	// Who may send to an SRS address: null, the null sender of bounces alone,
+	// or any.
+	// Default: "null"
 	Bounces string `yaml:"bounces"`
 }
 

@@ -14,8 +14,15 @@ import (
 
 // Twin has a share of the live questions asked again along the old path.
 type Twin struct {
-	Share Share               `yaml:"share"` // 0 means 1%
-	Maps  map[string][]string `yaml:"maps"`  // the mysql_table(5) files that a map took the place of, searched as one list
+	// The share of the questions that are asked again, a percentage or a
+	// fraction such as 0.01.
+	// Default: 1%
+	Share Share `yaml:"share"`
+
+	// Required. Each map with the mysql_table(5) files that it took the place
+	// of, searched as one list.
+	// Example: {virtual: [/etc/postfix/mysql-virtual-handles.cf, /etc/postfix/mysql-virtual-aliases.cf]}
+	Maps map[string][]string `yaml:"maps"`
 }
 
 // Share is a share of all: 1% or 0.01.
