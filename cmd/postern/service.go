@@ -61,6 +61,7 @@ func newService(ctx context.Context, r role, path string, c *config.Config, log 
 		sockets: daemon.Inherit(),
 		doors:   map[string]*door{},
 	}
+	registerReady(prefixed, s)
 	a, err := assemble(ctx, c, s.works, nil)
 	if err != nil {
 		return nil, err
