@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 		newServe(), newSocketmap(), newTCPTable(), newSRSD(), newPolicyd(),
 		newQuery(), newPolicyCommand(), newSRSCommand(), newFlush(), newAcceptSnapshot(), newBan(), newCheck(), newMigrate(), newIncident(), newTwin(),
 		newDomain(), newAlias(), newHandle(), newSender(), newUser(), newDKIM(),
-		newSchema(), newDemo(), newVersion(),
+		newSchema(), newDemo(), newHealth(), newVersion(),
 	)
 	usageOf(root)
 	return root
