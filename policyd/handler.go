@@ -18,6 +18,7 @@ type Handler struct {
 	Metrics  *Metrics
 	Log      *slog.Logger
 	Tap      Tap           // sees what was answered, unless nil
+	Recent   *Recent       // remembers what was more than DUNNO, unless nil
 	NewID    func() string // names a decision; nil: eight characters at random
 }
 
@@ -63,6 +64,7 @@ func (h *Handler) tell(ctx context.Context, q *Request, d Decision) (id string) 
 	if !d.Action.IsDunno() || len(d.Shadows) > 0 {
 		d.ID = h.newID()
 		h.log(ctx, q, &d)
+		h.Recent.add(q, &d)
 	}
 	if h.Tap != nil {
 		h.Tap.Tap(q, d)

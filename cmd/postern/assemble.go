@@ -38,6 +38,7 @@ type works struct {
 	srs     *srsd.Metrics
 	policyMetrics
 	recorder    policyd.Recorder
+	recent      *policyd.Recent  // nil where no policy runs
 	policyState string           // commands: the folder of the daemon's state_dir, to be read only
 	policyNow   func() time.Time // of everything in policyd
 	milter      *milter.Metrics
@@ -64,6 +65,7 @@ func newWorks(r role, c *config.Config, reg prometheus.Registerer, log *slog.Log
 	if r.serves("policyd") {
 		w.policyMetrics = newPolicyMetrics(reg)
 		registerRecorder(reg, &w.recorder)
+		w.recent = policyd.NewRecent(nil)
 	}
 	if r.serves("socketmap") || r.serves("tcptable") {
 		w.twins, w.kept = twin.NewMetrics(reg), twin.NewKept(0)

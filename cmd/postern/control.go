@@ -21,6 +21,7 @@ import (
 //	POST /bans?key=TYPE:TARGET       a ban was changed: its rows are read anew
 //	GET  /twin                       where the old path answers otherwise
 //	POST /rows?key=TABLE:KEY         a row was changed: it is read anew
+//	GET  /status                     what the process is doing (status.Snapshot)
 //	GET  /health                     what /readyz of the metrics listener says
 func (s *service) controlHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -30,6 +31,7 @@ func (s *service) controlHandler() http.Handler {
 	mux.HandleFunc("POST /bans", s.serveBans)
 	mux.HandleFunc("GET /twin", s.serveTwin)
 	mux.HandleFunc("POST /rows", s.serveRows)
+	mux.HandleFunc("GET /status", s.serveStatus)
 	mux.HandleFunc("GET /health", s.serveHealth)
 	s.routePolicy(mux)
 	return mux

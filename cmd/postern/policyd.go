@@ -46,6 +46,7 @@ func (s *service) policyServer(p *config.Policyd, l config.Listener) func(contex
 		Metrics:  s.works.policy,
 		Log:      s.log,
 		Tap:      &s.works.recorder,
+		Recent:   s.works.recent,
 	}
 	return func(ctx context.Context, ln net.Listener) error {
 		hurry := make(chan struct{})

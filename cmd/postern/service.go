@@ -16,6 +16,7 @@ import (
 	"postern/internal/config"
 	"postern/internal/daemon"
 	"postern/internal/serve"
+	"postern/internal/status"
 )
 
 // retireAfter is how long the maps of before a reload stay open for the
@@ -33,6 +34,7 @@ type service struct {
 	process  *daemon.Metrics
 	conns    *serve.Metrics
 	sockets  *daemon.Sockets
+	status   *status.Sampler
 	current  atomic.Pointer[assembly]
 
 	ctx     context.Context // of run
@@ -62,6 +64,7 @@ func newService(ctx context.Context, r role, path string, c *config.Config, log 
 		doors:   map[string]*door{},
 	}
 	registerReady(prefixed, s)
+	s.status = status.NewSampler(registry, s.about(), s.facts, nil)
 	a, err := assemble(ctx, c, s.works, nil)
 	if err != nil {
 		return nil, err
@@ -82,6 +85,7 @@ func newService(ctx context.Context, r role, path string, c *config.Config, log 
 func (s *service) run(ctx context.Context, ready func()) error {
 	s.group, s.ctx = errgroup.WithContext(ctx)
 	s.current.Load().start(s.ctx)
+	s.group.Go(func() error { s.status.Run(s.ctx); return nil })
 	s.mu.Lock()
 	for _, d := range s.doors {
 		s.start(d)
