@@ -7,18 +7,19 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-// mailAddress finds addresses in a line of the log: a local part, which may be
+// mailAddress finds addresses in a text of the log: a local part, which may be
 // quoted, escaped quotes included, and a domain. Of key=user@example.org the key
 // is no part, so of an SRS address the last field is what is found.
 var mailAddress = regexp.MustCompile(`(\\*"[^"]{1,200}"|[^\s<>"'(),;:=\\\[\]{}]+)@([\p{L}\p{N}_](?:[\p{L}\p{N}._-]*[\p{L}\p{N}_])?|\[[0-9A-Fa-f:.IPv]+\])`)
 
-// MaskAddresses leaves of each mail address in a line the first letter and the
+// MaskAddresses leaves of each mail address in a text the first letter and the
 // domain: j***@example.org. Two people may look alike.
-func MaskAddresses(line string) string {
-	return replaceAddresses(line, func(local, domain string) string {
+func MaskAddresses(text string) string {
+	return replaceAddresses(text, func(local, domain string) string {
 		first, size := utf8.DecodeRuneInString(local)
 		if len(local) == size || first == '"' || first == '\\' {
 			return "***@" + domain
@@ -27,12 +28,12 @@ func MaskAddresses(line string) string {
 	})
 }
 
-// HashAddresses replaces each mail address in a line by a word that is the same
+// HashAddresses replaces each mail address in a text by a word that is the same
 // for the same address, in whatever case it is written, wherever the same key is
 // used. Without the key nobody can tell which address it was, nor try.
-func HashAddresses(key []byte) func(line string) string {
-	return func(line string) string {
-		return replaceAddresses(line, func(local, domain string) string {
+func HashAddresses(key []byte) func(text string) string {
+	return func(text string) string {
+		return replaceAddresses(text, func(local, domain string) string {
 			sum := hmac.New(sha256.New, key)
 			io.WriteString(sum, strings.ToLower(local+"@"+domain))
 			return "address-" + hex.EncodeToString(sum.Sum(nil)[:6])
@@ -50,16 +51,39 @@ func replaceAddresses(line string, hidden func(local, domain string) string) str
 	})
 }
 
-// hidingWriter changes each line before it is written.
-type hidingWriter struct {
-	io.Writer
-	hide func(string) string
+// hideField hides what is known to be an address or a login, however it is
+// written: a local part may hold what mailAddress takes for its end, the domain
+// may be missing, or cut off.
+func hideField(text string, hide func(string) string) string {
+	local, domain := text, ""
+	if at := strings.LastIndexByte(text, '@'); at >= 0 {
+		local, domain = text[:at], text[at+1:]
+	}
+	if local == "" || isSRS(local) && strings.Contains(text, "@") {
+		return hide(text)
+	}
+	local = strings.Map(plainLocal, local)
+	if domain != "" {
+		if hidden := hide(local + "@" + domain); hidden != local+"@"+domain {
+			return hidden
+		}
+	}
+	return strings.TrimSuffix(hide(local+"@"+noDomain), "@"+noDomain)
 }
 
-// Write takes one line, as the handlers of slog write it.
-func (w hidingWriter) Write(line []byte) (int, error) {
-	if _, err := io.WriteString(w.Writer, w.hide(string(line))); err != nil {
-		return 0, err
+// noDomain stands for that of a login or of an address that has none.
+const noDomain = "none.invalid"
+
+// plainLocal replaces what a local part in quotes may hold.
+func plainLocal(r rune) rune {
+	if unicode.IsPrint(r) && !strings.ContainsRune(" <>\"'(),;:=\\[]{}@", r) {
+		return r
 	}
-	return len(line), nil
+	return '_'
+}
+
+// isSRS reports a local part of SRS. Its last field is what is hidden: the rest
+// is public, and what postmasters grep for.
+func isSRS(local string) bool {
+	return len(local) > 5 && (strings.EqualFold(local[:4], "SRS0") || strings.EqualFold(local[:4], "SRS1")) && strings.IndexByte("=+-", local[4]) >= 0
 }

@@ -12,27 +12,29 @@ import (
 	"time"
 )
 
-// NewLogger writes log lines to w, in the format text or json. Where w is
-// connected to the journal (JOURNAL_STREAM, systemd.exec(5)) a text line has no
-// time, which the journal adds, and begins with <N>, its priority
-// (sd-daemon(3)). A level that is a *slog.LevelVar can be changed later. Hide, if
-// it is not nil, changes each line: MaskAddresses, HashAddresses.
-func NewLogger(w io.Writer, format string, level slog.Leveler, hide func(line string) string) (*slog.Logger, error) {
+// NewLogger writes log lines to w, in the format text or json. A line is one
+// line of printable text, not longer than lineLimit, whatever those say whose
+// words are in it. Trouble that repeats is counted, not repeated.
+//
+// Where w is connected to the journal (JOURNAL_STREAM, systemd.exec(5)) a line
+// begins with <N>, its priority (sd-daemon(3)), and one of text has no time,
+// which the journal adds. A level that is a *slog.LevelVar can be changed later.
+// Hide, if it is not nil, changes the addresses in each text: MaskAddresses,
+// HashAddresses.
+func NewLogger(w io.Writer, format string, level slog.Leveler, hide func(text string) string) (*slog.Logger, error) {
+	out := &lineWriter{w: w, journal: isJournal(w)}
 	opts := &slog.HandlerOptions{Level: level}
-	journal := isJournal(w)
-	if hide != nil {
-		w = hidingWriter{w, hide}
-	}
+	var inner slog.Handler
 	switch format {
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, opts)), nil
+		out.json = true
+		inner = slog.NewJSONHandler(&out.buf, opts)
 	case "text", "":
-		if journal {
-			return slog.New(newJournalHandler(w, level)), nil
-		}
-		return slog.New(slog.NewTextHandler(w, opts)), nil
+		inner = slog.NewTextHandler(&out.buf, opts)
+	default:
+		return nil, fmt.Errorf("log: format %q: want text or json", format)
 	}
-	return nil, fmt.Errorf("log: format %q: want text or json", format)
+	return slog.New(newRepeatHandler(fitHandler{lineHandler{inner, out}, hide})), nil
 }
 
 // isJournal reports whether w is the stream that JOURNAL_STREAM names, as
@@ -50,47 +52,52 @@ func isJournal(w io.Writer) bool {
 	return ok && os.Getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
 }
 
-// journalHandler is a text handler that puts a priority before each line.
-type journalHandler struct {
+// lineHandler writes whole lines.
+type lineHandler struct {
 	slog.Handler
-	out *journalLine
+	out *lineWriter
 }
 
-// journalLine is the line that is being written, shared by the handlers that
+// lineWriter is the line that is being written, shared by the handlers that
 // come of one.
-type journalLine struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-	w   io.Writer
-}
-
-func newJournalHandler(w io.Writer, level slog.Leveler) journalHandler {
-	out := &journalLine{w: w}
-	return journalHandler{slog.NewTextHandler(&out.buf, &slog.HandlerOptions{Level: level}), out}
+type lineWriter struct {
+	mu      sync.Mutex
+	buf     bytes.Buffer
+	w       io.Writer
+	json    bool
+	journal bool // w is
 }
 
 // Handle writes one line.
-func (h journalHandler) Handle(ctx context.Context, r slog.Record) error {
+func (h lineHandler) Handle(ctx context.Context, r slog.Record) error {
 	h.out.mu.Lock()
 	defer h.out.mu.Unlock()
 	h.out.buf.Reset()
-	r.Time = time.Time{} // a handler leaves out a time that is zero
-	fmt.Fprintf(&h.out.buf, "<%d>", priority(r.Level))
+	if h.out.journal && !h.out.json {
+		r.Time = time.Time{} // a handler leaves out a time that is zero
+	}
+	if h.out.journal {
+		fmt.Fprintf(&h.out.buf, "<%d>", priority(r.Level))
+	}
 	if err := h.Handler.Handle(ctx, r); err != nil {
 		return err
 	}
-	_, err := h.out.w.Write(h.out.buf.Bytes())
+	line := h.out.buf.Bytes()
+	if h.out.json {
+		line = printableJSON(line)
+	}
+	_, err := h.out.w.Write(line)
 	return err
 }
 
-// WithAttrs keeps the priority.
-func (h journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return journalHandler{h.Handler.WithAttrs(attrs), h.out}
+// WithAttrs keeps the writer.
+func (h lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return lineHandler{h.Handler.WithAttrs(attrs), h.out}
 }
 
-// WithGroup keeps the priority.
-func (h journalHandler) WithGroup(name string) slog.Handler {
-	return journalHandler{h.Handler.WithGroup(name), h.out}
+// WithGroup keeps the writer.
+func (h lineHandler) WithGroup(name string) slog.Handler {
+	return lineHandler{h.Handler.WithGroup(name), h.out}
 }
 
 // priority is the one of syslog(3) for a level.

@@ -24,7 +24,7 @@ func newSyslogLogger(network, address, tag string, level slog.Leveler) (*slog.Lo
 	}
 	out := &syslogLine{w: w}
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: withoutLevel}
-	return slog.New(syslogHandler{slog.NewTextHandler(&out.buf, options), out}), nil
+	return slog.New(newRepeatHandler(fitHandler{Handler: syslogHandler{slog.NewTextHandler(&out.buf, options), out}})), nil
 }
 
 // withoutLevel leaves out what the priority says.

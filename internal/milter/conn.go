@@ -12,7 +12,7 @@ import (
 
 // Conn is what a session has of its connection.
 type Conn struct {
-	Log *slog.Logger // names the peer
+	Log *slog.Logger // names the peer, and the client once it is known
 
 	ctx    context.Context
 	answer time.Duration

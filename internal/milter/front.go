@@ -19,9 +19,10 @@ import (
 type front struct {
 	net.Conn
 	session Session
+	conn    *Conn // of the session
 	options Options
 	limits  Timeouts     // of options
-	log     *slog.Logger // of options
+	log     *slog.Logger // of options, with the client
 	r       *bufio.Reader
 	w       *bufio.Writer
 

@@ -93,7 +93,8 @@ func Serve(ctx context.Context, conn net.Conn, o Options, open func(*Conn) Sessi
 	// The context of the look-ups outlives the beginning of a stop.
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	f.session = open(&Conn{Log: log, ctx: background, answer: o.Timeouts.Answer, front: f})
+	f.conn = &Conn{Log: log, ctx: background, answer: o.Timeouts.Answer, front: f}
+	f.session = open(f.conn)
 	defer context.AfterFunc(ctx, f.stop)()
 	server := gomilter.Server{
 		NewMilter: func() gomilter.Milter { return f.session },

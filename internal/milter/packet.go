@@ -96,6 +96,9 @@ func (f *front) take(code gomilter.Code, n int) error {
 			return f.pass(code, f.payload(n))
 		}
 		f.skip(n)
+	case gomilter.CodeConn:
+		f.takeClient(n)
+		f.answer(byte(gomilter.ActContinue))
 	case gomilter.CodeEOB, gomilter.CodeAbort, gomilter.CodeQuit:
 		f.skip(n)
 		return f.pass(code, nil)

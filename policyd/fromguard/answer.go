@@ -1,6 +1,7 @@
 package fromguard
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -15,7 +16,9 @@ import (
 // with the same mail.
 func (h *Handler) answer(log *slog.Logger, m *message, findings []finding) gomilter.Response {
 	id := h.newID()
-	log = log.With("id", id, "login", milter.Clipped(m.login))
+	tell := func(level slog.Level, what, action, mode string, f *finding) {
+		log.LogAttrs(context.Background(), level, what, m.line(id, action, mode, f)...)
+	}
 	var refused, unknown *finding
 	acts := map[Header]Action{}
 	for i := range findings {
@@ -29,21 +32,21 @@ func (h *Handler) answer(log *slog.Logger, m *message, findings []finding) gomil
 		case act == Deferred && unknown == nil:
 			unknown = f
 		case more && act == Shadowed:
-			log.Info("message would be refused: shadow mode", f.attributes()...)
+			tell(slog.LevelInfo, "message would be refused: shadow mode", "reject", "shadow", f)
 		case more && act == Failed:
-			log.Warn("message is not judged: shadow mode", f.attributes()...)
+			tell(slog.LevelWarn, "message is not judged: shadow mode", "defer", "shadow", f)
 		}
 	}
 	h.countAll(m, acts)
 	switch {
 	case refused != nil:
-		log.Info("message refused", refused.attributes()...)
+		tell(slog.LevelInfo, "message refused", "reject", "enforce", refused)
 		return h.refuse(log, fmt.Sprintf("550 5.7.1 Header %s: %v (id %s)", milter.Clipped(refused.name), refused.reason, id))
 	case unknown != nil:
-		log.Warn("message deferred", unknown.attributes()...)
+		tell(slog.LevelWarn, "message deferred", "defer", "enforce", unknown)
 		return h.refuse(log, fmt.Sprintf("451 4.7.1 Header %s: nobody can tell now whether this login may use it, try again later (id %s)", milter.Clipped(unknown.name), id))
 	}
-	log.Debug("message passed")
+	log.Debug("message passed", "id", id, "action", "dunno", "check", checkName, "sender", milter.Clipped(m.envelope), "login", milter.Clipped(m.login))
 	return gomilter.RespAccept
 }
 
@@ -94,14 +97,27 @@ func (h *Handler) countAll(m *message, acts map[Header]Action) {
 	h.Metrics.count(whole, total)
 }
 
-// attributes are those of the log line.
-func (f *finding) attributes() []any {
-	all := []any{"header", milter.Clipped(f.name), "kind", string(f.header)}
+// checkName is what the log calls the guard.
+const checkName = "from_guard"
+
+// line is a line of the log, of attributes named as policyd names them. Postfix
+// does not tell the guard of recipients.
+func (m *message) line(id, action, mode string, f *finding) []slog.Attr {
+	all := []slog.Attr{
+		slog.String("id", id),
+		slog.String("action", action),
+		slog.String("mode", mode),
+		slog.String("check", checkName),
+		slog.String("rule", string(f.header)),
+		slog.String("header", milter.Clipped(f.name)),
+	}
 	if f.domain != "" {
-		all = append(all, "domain", milter.Clipped(f.domain))
+		all = append(all, slog.String("domain", milter.Clipped(f.domain)))
 	}
 	if f.err != nil {
-		return append(all, "error", f.err)
+		all = append(all, slog.Any("error", f.err))
+	} else {
+		all = append(all, slog.Any("reason", f.reason))
 	}
-	return append(all, "reason", f.reason)
+	return append(all, slog.String("sender", milter.Clipped(m.envelope)), slog.String("login", milter.Clipped(m.login)))
 }

@@ -2,8 +2,6 @@ package fromguard
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"log/slog"
 	"net"
 
@@ -34,8 +32,9 @@ const (
 	maxHeader = 1 << 20
 )
 
-// unwanted is what Postfix need not send. The end of the message always comes.
-const unwanted = gomilter.OptNoConnect | gomilter.OptNoHelo | gomilter.OptNoRcptTo | gomilter.OptNoEOH |
+// unwanted is what Postfix need not send. The end of the message always comes,
+// and the log wants the client.
+const unwanted = gomilter.OptNoHelo | gomilter.OptNoRcptTo | gomilter.OptNoEOH |
 	gomilter.OptNoBody | gomilter.OptNoData | gomilter.OptNoUnknown
 
 // ServeConn serves one connection and returns when it is over and everything
@@ -51,12 +50,9 @@ func (h *Handler) ServeConn(ctx context.Context, conn net.Conn) {
 	}, func(c *milter.Conn) milter.Session { return &session{handler: h, conn: c} })
 }
 
-// newID is eight characters that can be read out on the telephone.
 func (h *Handler) newID() string {
 	if h.NewID != nil {
 		return h.NewID()
 	}
-	var b [5]byte
-	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
-	return base32.StdEncoding.EncodeToString(b[:])
+	return milter.NewID()
 }

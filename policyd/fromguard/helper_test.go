@@ -55,7 +55,7 @@ func (l *lockedBuffer) String() string {
 
 // agreed is the answer to the option negotiation: headers, MAIL and the end of
 // the message are wanted, and nothing is changed.
-const agreed = "optneg 00000002" + "00000000" + "0000035b"
+const agreed = "optneg 00000002" + "00000000" + "0000035a"
 
 // senders is the map: rows as sender-login-maps has them, and trouble.
 func senders(_ context.Context, key string) (string, bool, error) {

@@ -109,7 +109,7 @@ func TestLogAndReply(t *testing.T) {
 	r := newRig(fromguard.Options{})
 	p, done := r.connect(t, t.Context())
 	long := strings.Repeat("l", 400)
-	p.Send(miltertest.OptNeg, "MACRO MAIL {auth_authen}="+long, "MAIL <>", "HEADER From: secret@"+long+".test", "END", "QUIT")
+	p.Send(miltertest.OptNeg, "CONNECT mail.example.net 4 587 192.0.2.7", "MACRO MAIL {auth_authen}="+long, "MAIL <>", "HEADER From: secret@"+long+".test", "END", "QUIT")
 	var said string
 	for reply := range p.Replies {
 		said += reply
@@ -118,7 +118,8 @@ func TestLogAndReply(t *testing.T) {
 	if strings.Contains(said, "secret") || strings.Contains(said, "lll") {
 		t.Errorf("said %q", said)
 	}
-	if log := r.logged.String(); strings.Contains(log, strings.Repeat("l", 201)) || strings.Contains(log, "secret@") {
+	if log := r.logged.String(); strings.Contains(log, strings.Repeat("l", 201)) || strings.Contains(log, "secret@") ||
+		!strings.Contains(log, "peer=pipe client_address=192.0.2.7 client_name=mail.example.net id=ID action=reject") {
 		t.Errorf("log:\n%s", log)
 	}
 }

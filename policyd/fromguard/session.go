@@ -54,7 +54,7 @@ func (s *session) MailFrom(from string, m *gomilter.Modifier) (gomilter.Response
 		guard := s.handler.Guard()
 		switch {
 		case guard == nil:
-			log.Warn("message deferred", "error", "the from_guard block was taken out of the configuration")
+			log.Warn("message deferred", "action", "defer", "check", checkName, "error", "the from_guard block was taken out of the configuration")
 			s.handler.Metrics.count(whole, Deferred)
 			return gomilter.RespTempFail
 		case guard.off:
@@ -74,10 +74,10 @@ func (s *session) noLogin(log *slog.Logger, g *Guard) gomilter.Response {
 	const hint = "let the guard stand in smtpd_milters of the submission service alone, with smtpd_sasl_auth_enable, and {auth_authen} in milter_mail_macros"
 	s.handler.Metrics.count(whole, NoLogin)
 	if !g.enforced() {
-		log.Error("message without a login goes on: the guard is in shadow mode", "right", hint)
+		log.Error("message without a login goes on: the guard is in shadow mode", "action", "defer", "mode", "shadow", "check", checkName, "right", hint)
 		return gomilter.RespAccept
 	}
-	log.Error("message deferred: Postfix tells of no login", "right", hint)
+	log.Error("message deferred: Postfix tells of no login", "action", "defer", "mode", "enforce", "check", checkName, "right", hint)
 	return milter.Refusal("451 4.7.1 The server's From guard is told of no login, try again later")
 }
 
@@ -91,7 +91,7 @@ func (s *session) Body(m *gomilter.Modifier) (gomilter.Response, error) {
 		}
 		s.reset()
 		if judged.login == "" {
-			return s.noLogin(log, judged.guard)
+			return s.noLogin(log.With("sender", milter.Clipped(judged.envelope)), judged.guard)
 		}
 		findings := judged.guard.judge(ctx, judged.login, judged.envelope, &judged.headers)
 		return s.handler.answer(log, judged, findings)

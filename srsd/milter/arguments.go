@@ -2,6 +2,7 @@ package milter
 
 import (
 	"bytes"
+	"log/slog"
 
 	gomilter "github.com/emersion/go-milter"
 
@@ -39,12 +40,14 @@ func (s *session) Take(code gomilter.Code, argument []byte, whole bool) ([]byte,
 // refuseAddress rejects the message or the recipient for its syntax. A
 // recipient that was refused is none of the message's, so the rest goes on.
 func (s *session) refuseAddress(code gomilter.Code, what, shown string) gomilter.ActionCode {
+	log, field := s.conn.Log, "sender"
 	if code == gomilter.CodeMail {
 		s.reset()
 		s.observe(Rejected)
 	} else {
 		s.observe(RecipientRefused)
+		field = "recipient"
 	}
-	s.conn.Log.Info("address refused", "command", string(rune(code)), "why", what, "address", wire.Clipped(shown))
+	s.decided(log.With(field, wire.Clipped(shown)), slog.LevelInfo, "address refused", "reject", "reason", field+" address: "+what)
 	return gomilter.ActReject
 }

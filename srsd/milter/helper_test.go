@@ -187,6 +187,7 @@ func newRig(rules milter.Rules) *rig {
 	r := new(rig)
 	r.handler = milter.Handler{
 		Rules:    func() milter.Rules { return rules },
+		NewID:    func() string { return "ID" },
 		Log:      slog.New(slog.NewTextHandler(&r.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Observer: &r.results,
 	}

@@ -92,14 +92,14 @@ func TestLog(t *testing.T) {
 	r := newRig(rules)
 	p, done := r.connect(t, t.Context())
 	long := strings.Repeat("x", 400)
-	p.open().send("MACRO MAIL i 4AbC", "MAIL <"+long+"@far.example>", "MACRO RCPT i 4AbC", "RCPT <forged@srs.example>",
+	p.open().send("CONNECT mx.far.example 6 25 IPv6:2001:db8::7", "MACRO MAIL i 4AbC", "MAIL <"+long+"@far.example>", "MACRO RCPT i 4AbC", "RCPT <forged@srs.example>",
 		"RCPT <b@"+long+".example>", "MACRO END i 4AbC", "END", "MAIL <hopeless@far.example>", `RCPT <"a_=b"@out.example>`, "END", "QUIT")
 	for range p.Replies {
 	}
 	<-done
 	log := r.logged.String()
 	for _, want := range []string{
-		"level=INFO msg=\"recipient refused\"", "queue_id=4AbC", "100% sure", "level=DEBUG msg=\"message passed\"",
+		"level=INFO msg=\"recipient refused\" peer=pipe client_address=2001:db8::7 client_name=mx.far.example queue_id=4AbC sender=xxx", "id=ID action=reject mode=enforce check=srs_milter reason=\"550 ", "100% sure", "level=DEBUG msg=\"message passed\"",
 		"level=WARN msg=\"message rejected\"", "no host in SRS1 address", "peer=pipe",
 	} {
 		if !strings.Contains(log, want) {
@@ -133,7 +133,7 @@ func TestLogOfTrouble(t *testing.T) {
 	p, _ := r.connect(t, t.Context())
 	p.open().send("MAIL <>", "RCPT <b@out.example>", "END")
 	p.Want("continue", "continue", "tempfail")
-	want := `msg="message deferred" peer=pipe sender="" error="reverse: recipient \"b@out.example\": database is away"`
+	want := `msg="message deferred" peer=pipe sender="" id=ID action=defer mode=enforce check=srs_milter error="reverse: recipient \"b@out.example\": database is away"`
 	if log := r.logged.String(); !strings.Contains(log, want) {
 		t.Errorf("log lacks %s:\n%s", want, log)
 	}

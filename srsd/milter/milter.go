@@ -58,8 +58,8 @@ type Timeouts = wire.Timeouts
 // needed are the actions that we take: what a message may need.
 const needed = gomilter.OptAddRcpt | gomilter.OptRemoveRcpt | gomilter.OptChangeFrom
 
-// unwanted is what Postfix need not send.
-const unwanted = gomilter.OptNoConnect | gomilter.OptNoHelo | gomilter.OptNoHeaders | gomilter.OptNoEOH |
+// unwanted is what Postfix need not send. The log wants the client.
+const unwanted = gomilter.OptNoHelo | gomilter.OptNoHeaders | gomilter.OptNoEOH |
 	gomilter.OptNoBody | gomilter.OptNoData | gomilter.OptNoUnknown
 
 // Handler serves connections of Postfix to its milter. Its fields are set
@@ -72,6 +72,8 @@ type Handler struct {
 	Timeouts Timeouts
 	Log      *slog.Logger // nil: nothing is logged
 	Observer Observer     // nil: nothing is counted
+
+	NewID func() string // names a decision in the log; nil: at random
 }
 
 // ServeConn serves one connection and returns when it is over and everything
@@ -86,6 +88,13 @@ func (h *Handler) ServeConn(ctx context.Context, conn net.Conn) {
 		Log:       h.Log,
 		Malformed: func() { h.observe(Malformed) },
 	}, func(c *wire.Conn) wire.Session { return &session{handler: h, conn: c} })
+}
+
+func (h *Handler) newID() string {
+	if h.NewID != nil {
+		return h.NewID()
+	}
+	return wire.NewID()
 }
 
 func (h *Handler) observe(r Result) {

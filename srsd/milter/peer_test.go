@@ -33,6 +33,9 @@ func packet(line string) ([]byte, error) {
 	if fields[0] == "HEX" {
 		return hex.DecodeString(strings.Join(fields[1:], ""))
 	}
+	if fields[0] == "CONNECT" {
+		return miltertest.Packet(line)
+	}
 	code, known := commands[fields[0]]
 	if !known {
 		return nil, fmt.Errorf("no command %q", fields[0])
@@ -92,7 +95,7 @@ func (p *peer) wantClosed() {
 // optneg is what Postfix says and hears.
 const (
 	optneg   = miltertest.OptNeg
-	agreed   = "optneg 00000002" + "0000004c" + "00000373"
+	agreed   = "optneg 00000002" + "0000004c" + "00000372"
 	protocol = "OPTNEG 6 0x4c 0"
 )
 

@@ -48,13 +48,13 @@ func (s *session) RcptTo(to string, m *gomilter.Modifier) (gomilter.Response, er
 		recipient, _ := wire.Internal(to)
 		log = log.With("sender", wire.Clipped(s.message.sender), "recipient", wire.Clipped(recipient))
 		if s.message.full() {
-			log.Info("recipient refused", "reply", tooMany)
+			s.decided(log, slog.LevelInfo, "recipient deferred", "defer", "reason", tooMany)
 			s.observe(RecipientDeferred)
 			return wire.Refusal(tooMany)
 		}
 		text, err := s.message.refuse(ctx, recipient)
 		if err != nil {
-			log.Warn("recipient deferred", "error", err)
+			s.decided(log, slog.LevelWarn, "recipient deferred", "defer", "error", err)
 			s.observe(RecipientDeferred)
 			return gomilter.RespTempFail
 		}
@@ -72,7 +72,11 @@ func (s *session) refused(log *slog.Logger, text string) gomilter.Response {
 	if err != nil {
 		log.Error("reply is not one of SMTP, another is sent", "error", err)
 	}
-	log.Info("recipient refused", "reply", reply)
+	action := "reject"
+	if reply[0] == '4' {
+		action = "defer"
+	}
+	s.decided(log, slog.LevelInfo, "recipient refused", action, "reason", reply)
 	s.observe(RecipientRefused)
 	return wire.Refusal(reply)
 }
@@ -98,17 +102,26 @@ func (s *session) Body(m *gomilter.Modifier) (gomilter.Response, error) {
 func (s *session) failed(log *slog.Logger, err error) gomilter.Response {
 	switch {
 	case errors.As(err, new(forgedError)):
-		log.Info("message rejected", "reason", err)
+		s.decided(log, slog.LevelInfo, "message rejected", "reject", "reason", err)
 	case lookup.IsPermanent(err):
-		log.Warn("message rejected", "error", err)
+		s.decided(log, slog.LevelWarn, "message rejected", "reject", "error", err)
 	default:
-		log.Warn("message deferred", "error", err)
+		s.decided(log, slog.LevelWarn, "message deferred", "defer", "error", err)
 		s.observe(Deferred)
 		return gomilter.RespTempFail
 	}
 	s.observe(Rejected)
 	return gomilter.RespReject
 }
+
+// decided is the one line of a decision, with attributes named as policyd names
+// them.
+func (s *session) decided(log *slog.Logger, level slog.Level, what, action, why string, reason any) {
+	log.Log(context.Background(), level, what, "id", s.handler.newID(), "action", action, "mode", "enforce", "check", checkName, why, reason)
+}
+
+// checkName is what the log calls the milter.
+const checkName = "srs_milter"
 
 // apply sends the changes, deletions first: a recipient that is added may be
 // among those that are deleted. The front takes every byte, so there are no

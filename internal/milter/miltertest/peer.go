@@ -79,6 +79,7 @@ func inWords(code byte, data []byte) string {
 //	OPTNEG 6 0x1ff 0x1fffff      numbers
 //	MACRO MAIL {auth_authen}=alice i=4AbC
 //	HEADER From: a text with \n and the like, as in Go
+//	CONNECT mx.example.net 4 25 192.0.2.1
 //	MAIL <a@example.org> SIZE=10 each word a string of its own
 //	HEX 00000001 44              bytes of whatever
 func Packet(line string) ([]byte, error) {
@@ -106,6 +107,14 @@ func argument(name, rest string) (data []byte, err error) {
 	}
 	for i, word := range strings.Fields(rest) {
 		switch {
+		case name == "CONNECT" && i == 1: // the family, without a NUL
+			data = append(data, word...)
+		case name == "CONNECT" && i == 2:
+			port, err := strconv.ParseUint(word, 10, 16)
+			if err != nil {
+				return nil, err
+			}
+			data = binary.BigEndian.AppendUint16(data, uint16(port))
 		case name == "OPTNEG":
 			n, err := strconv.ParseUint(word, 0, 32)
 			if err != nil {
