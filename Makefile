@@ -8,8 +8,9 @@
 #   make bench     the benchmarks, as ratios against the stock stack (root)
 #   make check     gofmt, go vet, staticcheck, go.mod
 #   make configure CONFIGURE_ARGS='--hostname … --srs-domain … --operator … --database-password-file F --out DIR'
-#   make install   DESTDIR= PREFIX=/usr/local
-#   make deb       a Debian package
+#   make install   DESTDIR= PREFIX=/usr/local: program, units, pages of the manual, completions, docs; no configuration
+#   make deb       bin/postern_VERSION_ARCH.deb; ARCH=arm64 is built on any machine. The same commit makes the same bytes
+#   make image     a container image with docker
 
 PREFIX   ?= /usr/local
 GO       ?= go
@@ -17,9 +18,22 @@ FUZZTIME ?= 5s
 # Servers compete for the machine, and so would more packages at a time.
 PARALLEL ?= 2
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+ifndef VERSION
+VERSION := $(shell deploy/version || echo unknown)
+endif
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null | cut -c1-12 | grep . || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+
+# The package: for which machine, by whom, and of which time, that of the commit.
+ARCH       ?= $(shell $(GO) env GOARCH)
+MAINTAINER ?= Postern Maintainers <postern@example.org>
+STAGE       = bin/package/$(ARCH)
+ifndef SOURCE_DATE_EPOCH
+SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null)
+endif
+export ARCH MAINTAINER STAGE VERSION SOURCE_DATE_EPOCH
 
 # The mail programs are the ones that postern is wired to.
 # gcc and libc6-dev are for the race detector, libsasl2-modules for an smtpd(8)
@@ -32,7 +46,7 @@ TEST_PACKAGES := gcc libc6-dev mariadb-server mariadb-client postfix postfix-mys
 .PHONY: build demo unit test race fuzz integration e2e-trixie bench check install deb clean
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/postern ./cmd/postern
+	$(BUILD) -o bin/postern ./cmd/postern
 
 demo: build
 	bin/postern demo $(DEMO_ARGS)
@@ -74,12 +88,24 @@ check:
 configure:
 	@$(GO) run ./internal/site/configure $(CONFIGURE_ARGS)
 
-install: build
-	install -D -m 0755 bin/postern $(DESTDIR)$(PREFIX)/bin/postern
-	install -D -m 0644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/postern/LICENSE
+# Pages of the manual, completions and the example of the configuration.
+.PHONY: pages
+pages: build
+	bin/postern manual bin
 
-deb:
-	@echo "make deb: there is no Debian package yet; make install DESTDIR=… PREFIX=/usr does the same without one" >&2; exit 1
+install: pages
+	deploy/install bin/postern '$(DESTDIR)' '$(PREFIX)'
+
+deb: pages
+	rm -rf $(STAGE)
+	GOOS=linux GOARCH=$(ARCH) $(BUILD) -o $(STAGE)/postern ./cmd/postern
+	deploy/install $(STAGE)/postern $(STAGE)/root /usr
+	deploy/debian/documents $(STAGE)/root
+	$(GO) tool -modfile=tools/go.mod nfpm package --packager deb --config deploy/nfpm.yaml --target bin/postern_$(VERSION)_$(ARCH).deb
+
+.PHONY: image
+image:
+	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t postern:$(VERSION) .
 
 clean:
 	rm -rf bin

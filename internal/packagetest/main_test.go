@@ -1,0 +1,109 @@
+//go:build integration
+
+package packagetest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"postern/internal/scratch/machine"
+	"postern/internal/scratch/trixie"
+)
+
+const (
+	// debianVariable chooses the Debian of the machine: "trixie" is 13, nothing is this one.
+	debianVariable = "POSTERN_DEBIAN"
+	// packagesVariable is the folder with what was built, inside.
+	packagesVariable = "POSTERN_PACKAGES"
+)
+
+func TestMain(m *testing.M) {
+	if machine.Inside() {
+		os.Exit(m.Run())
+	}
+	status, err := runInside()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "packagetest:", err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+// runInside builds the packages and runs this test binary in a machine.
+func runInside() (int, error) {
+	ctx := context.Background()
+	root, err := debian(ctx)
+	if err != nil {
+		return 0, err
+	}
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "postern-package-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	if err := buildPackages(ctx, repository, dir); err != nil {
+		return 0, err
+	}
+	return machine.Run(ctx, machine.Options{
+		Root:     root,
+		Hostname: "mx.example.org",
+		Boot:     true,
+		Binds:    []machine.Bind{{From: repository, ReadOnly: true}, {From: dir, ReadOnly: true}},
+		Env:      []string{packagesVariable + "=" + dir},
+	}, testFlags(os.Args[1:])...)
+}
+
+// buildPackages fills the folder of what was built.
+func buildPackages(ctx context.Context, repository, dir string) error {
+	source := filepath.Join(dir, "source")
+	if err := CopySource(ctx, repository, source); err != nil {
+		return err
+	}
+	for _, version := range []string{"1.0.0", "1.1.0"} {
+		p, err := Build(ctx, source, version, "", "SOURCE_DATE_EPOCH=1767225600")
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(p.Path, filepath.Join(dir, filepath.Base(p.Path))); err != nil {
+			return err
+		}
+		if version == "1.1.0" {
+			if err := command(ctx, dir, nil, "dpkg-deb", "-x", filepath.Base(p.Path), "root"); err != nil {
+				return err
+			}
+		}
+	}
+	return os.RemoveAll(source)
+}
+
+// debian is the root folder that was asked for.
+func debian(ctx context.Context) (string, error) {
+	switch name := os.Getenv(debianVariable); name {
+	case "":
+		return "", nil
+	case "trixie":
+		return trixie.Root(ctx, os.Stderr)
+	default:
+		return "", fmt.Errorf("%s=%s: must be trixie, or unset for this Debian", debianVariable, name)
+	}
+}
+
+// testFlags leaves out the flag whose file is outside: the log by which `go
+// test` decides on cached results, which it writes itself if we do not.
+func testFlags(args []string) []string {
+	var kept []string
+	for _, arg := range args {
+		if !strings.HasPrefix(arg, "-test.testlogfile=") {
+			kept = append(kept, arg)
+		}
+	}
+	return kept
+}
