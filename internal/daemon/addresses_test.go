@@ -28,6 +28,37 @@ func TestMaskAddresses(t *testing.T) {
 	}
 }
 
+// Of what is known to be an address or a login nothing shows, however it is
+// written.
+func TestHideField(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"", ""},
+		{"jane.doe@example.net", "j***@example.net"},
+		{"alice", "a***"},
+		{"a", "***"},
+		{strings.Repeat("jane", 50), "j***"}, // cut before the @
+		{`jane doe@example.net`, "j***@example.net"},
+		{`"jane doe"@example.net`, "_***@example.net"},
+		{"jane\u202edoe\n@example.net", "j***@example.net"},
+		{"a=jane@example.net", "a***@example.net"},
+		{"jane@b@example.net", "j***@example.net"},
+		{"jane@", "j***"},
+		{"jane@ \x00", "j***"},
+		{"jane@exa mple", "j***@exa mple"},
+		{"@example.net", "@example.net"},
+		{"SRS0=Ab3+=7T=example.net=jane@srs.example.org", "SRS0=Ab3+=7T=example.net=j***@srs.example.org"},
+		{"SRS0=Ab3+=7T=example.net=jane", "S***"},
+		{"jane@[192.0.2.1]", "j***@[192.0.2.1]"},
+	} {
+		if got := hideField(test.text, MaskAddresses); got != test.want {
+			t.Errorf("%q: %q, want %q", test.text, got, test.want)
+		}
+		if got := hideField(test.text, HashAddresses([]byte("k"))); strings.Contains(got, "jane") || strings.Contains(got, "alice") || strings.Contains(got, noDomain) {
+			t.Errorf("%q hashed: %q", test.text, got)
+		}
+	}
+}
+
 func TestHashedAddressesAreTheSameWhereTheKeyIs(t *testing.T) {
 	hide, other := HashAddresses([]byte("one")), HashAddresses([]byte("two"))
 	a, b := hide("to=Jane@Example.net x"), hide("from=jane@example.net x")

@@ -79,6 +79,24 @@ func TestLoggerUnderTheJournal(t *testing.T) {
 	}
 }
 
+// Lines of JSON have a priority, too, which the journal takes off, and keep the
+// time: journalctl -o cat shows none.
+func TestJSONUnderTheJournal(t *testing.T) {
+	f := journal(t)
+	log, err := daemon.NewLogger(f, "json", slog.LevelDebug, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Warn("w", "sender", "a\u202eb")
+	got, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`^<4>\{"time":"[^"]+","level":"WARN","msg":"w","sender":"a\\u202eb"\}\n$`).Match(got) {
+		t.Errorf("%q", got)
+	}
+}
+
 // JOURNAL_STREAM is inherited by processes whose output goes elsewhere.
 func TestLoggerBesideTheJournal(t *testing.T) {
 	journal(t)
