@@ -41,6 +41,8 @@ mount -t cgroup2 cgroup2 sys/fs/cgroup || fail "mount of the control groups"
 pivot_root . mnt || fail pivot_root
 cd /
 umount -l /mnt || fail "umount of the old root"
+# As on a host: what is mounted for a unit (credentials) reaches its namespace.
+mount --make-rshared / || fail "mount --make-rshared"
 dir=$POSTERN_MACHINE_DIR
 unset POSTERN_MACHINE_DIR
 (

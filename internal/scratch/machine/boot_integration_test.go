@@ -62,9 +62,9 @@ func TestBoot(t *testing.T) {
 			if status := inside(t, machine.Options{Root: dir, Hostname: "boot.test", Boot: true}, "booted", "boot.test"); status != 7 {
 				t.Errorf("status %d", status)
 			}
-			// a unit with a mount namespace and users of its own, and the journal
+			// a unit with a mount namespace, a user of its own and a credential, and the journal
 			script := `systemd-run -q --wait --collect -p DynamicUser=yes -p ProtectSystem=strict -p PrivateTmp=yes -p PrivateDevices=yes -p ProtectProc=invisible \
-	-u boot-test sh -c 'id -u; ! touch /etc/x 2>/dev/null && echo "it is strict"'
+	-p LoadCredential=there:/etc/shadow -u boot-test sh -c 'set -e; grep -q root: $CREDENTIALS_DIRECTORY/there; ! touch /etc/x 2>/dev/null && echo "it is strict"'
 journalctl --sync; journalctl -u boot-test -o cat | grep "it is strict"`
 			if status := inside(t, machine.Options{Root: dir, Boot: true}, "sh", script); status != 7 {
 				t.Errorf("status %d", status)

@@ -49,7 +49,7 @@
 // leave, and with its end the kernel kills all processes, and the mounts and
 // the network are gone. With Boot, systemd takes the place of the shell, in a
 // control group of its own that is removed afterwards; the shell's child waits
-// until it is up, runs the program, and its end is that of the machine. It ends when the program ends, and the kernel kills it
+// until it is up, runs the program, and its end is that of the machine. The machine ends when the program ends, and the kernel kills it
 // when the program that called Run dies, however that happens. So there is nothing to clean up.
 //
 // # Go programs in another Debian
