@@ -52,11 +52,12 @@ func newRoot() *cobra.Command {
 	})
 	root.AddCommand(
 		newServe(), newSocketmap(), newTCPTable(), newSRSD(), newPolicyd(),
-		newQuery(), newPolicyCommand(), newSRSCommand(), newFlush(), newAcceptSnapshot(), newBan(), newCheck(), newMigrate(), newIncident(), newTwin(),
+		newQuery(), newPolicyCommand(), newSRSCommand(), newFlush(), newAcceptSnapshot(), newBan(), newCheck(), newMigrate(), newIncident(), newTwin(), newTop(),
 		newDomain(), newAlias(), newHandle(), newSender(), newUser(), newDKIM(),
-		newSchema(), newDemo(), newHealth(), newVersion(),
+		newSchema(), newDemo(), newHealth(), newManual(), newVersion(),
 	)
 	usageOf(root)
+	completeOf(root)
 	return root
 }
 

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+	"github.com/spf13/cobra"
+
+	"postern/internal/config"
+	"postern/internal/status"
+	"postern/internal/top"
+)
+
+const (
+	topTimeout  = 2 * time.Second        // a daemon that takes longer is shown as one that does not answer
+	topShortest = 100 * time.Millisecond // between two questions to a daemon
+	topWidth    = 100                    // of a picture for a pipe
+)
+
+func newTop() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "top [--config FILE] [--interval TIME] [--once] [--json]",
+		Short: "Show what the running daemons are doing, live in a terminal",
+		Long: "Show what the running daemons are doing, live in a terminal: which are ready, what they depend on,\n" +
+			"lookups by map, cache, tables, database, the last decisions of policyd (addresses masked), SRS,\n" +
+			"connections. q quits, ? tells of the other keys. NO_COLOR in the environment is obeyed, and where\n" +
+			"the locale is not UTF-8 all is ASCII. Exit status 75: no daemon answers.",
+		Example: "  postern top\n  postern top --interval 5s\n  postern top --once\n  postern top --json",
+		Args:    cobra.NoArgs,
+	}
+	path := configFlag(cmd)
+	interval := cmd.Flags().Duration("interval", 2*time.Second, "`time` between two questions to a daemon")
+	once := cmd.Flags().Bool("once", false, "print one picture and end")
+	asJSON := cmd.Flags().Bool("json", false, "print what the daemons answer as an array of objects and end")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *interval < topShortest {
+			return usage("top: --interval %v: at least %v", *interval, topShortest)
+		}
+		c, err := config.Load(*path)
+		if err != nil {
+			return err
+		}
+		t := top.Top{
+			Source: controlSource{c.Control}, Interval: *interval, Timeout: topTimeout,
+			Now: time.Now, ASCII: !top.UTF8(os.Getenv),
+		}
+		switch {
+		case *asJSON:
+			return topJSON(cmd, t, c.Control)
+		case *once:
+			return topOnce(cmd, t, c.Control)
+		}
+		return topLive(cmd, t, c.Control)
+	}
+	return cmd
+}
+
+// controlSource asks the control sockets in a directory.
+type controlSource struct{ dir string }
+
+func (s controlSource) Daemons() []string { return controlSockets(s.dir) }
+
+func (s controlSource) Ask(ctx context.Context, daemon string) (snapshot status.Snapshot, err error) {
+	text, err := control(ctx, s.dir, daemon, http.MethodGet, "/status", nil)
+	if err == nil {
+		err = json.Unmarshal(text, &snapshot)
+	}
+	return snapshot, err
+}
+
+// topLive shows the daemons until the user has seen enough.
+func topLive(cmd *cobra.Command, t top.Top, dir string) error {
+	if terminalWidth(cmd.OutOrStdout()) == 0 {
+		return usage("top: standard output is no terminal: use --once for one picture, --json for programs")
+	}
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	defer stop()
+	answers := t.Ask(ctx)
+	if err := anyDaemon(answers, dir); err != nil {
+		return err
+	}
+	tcell.SetEncodingFallback(tcell.EncodingFallbackUTF8) // where the locale is neither, all is ASCII
+	screen, err := tcell.NewTerminfoScreen()
+	if err == nil {
+		err = t.Run(ctx, screen, answers)
+	}
+	if err != nil {
+		return temporary(fmt.Errorf("top: terminal %q: %w: use --once for one picture", os.Getenv("TERM"), err))
+	}
+	return nil
+}
+
+// topOnce prints one picture.
+func topOnce(cmd *cobra.Command, t top.Top, dir string) error {
+	answers := t.Ask(cmd.Context())
+	if err := anyDaemon(answers, dir); err != nil {
+		return err
+	}
+	var m top.Model
+	for _, a := range answers {
+		m.Take(a)
+	}
+	width := cmp.Or(terminalWidth(cmd.OutOrStdout()), topWidth)
+	lines := m.Picture(top.View{Now: t.Now(), ASCII: t.ASCII}, width, 0)
+	if _, err := fmt.Fprint(cmd.OutOrStdout(), top.Text(lines)); err != nil {
+		return temporary(fmt.Errorf("top: print: %w", err))
+	}
+	return nil
+}
+
+// topJSON prints the snapshots; who does not answer is told of aside.
+func topJSON(cmd *cobra.Command, t top.Top, dir string) error {
+	answers := t.Ask(cmd.Context())
+	if err := anyDaemon(answers, dir); err != nil {
+		return err
+	}
+	snapshots := []status.Snapshot{}
+	for _, a := range answers {
+		if a.Err != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "postern: note: top: %s: %s\n", a.Daemon, printableText(a.Err.Error()))
+			continue
+		}
+		snapshots = append(snapshots, a.Snapshot)
+	}
+	if err := encodeJSON(cmd.OutOrStdout(), snapshots); err != nil {
+		return temporary(fmt.Errorf("top: print: %w", err))
+	}
+	return nil
+}
+
+// anyDaemon fails when none has answered.
+func anyDaemon(answers []top.Answer, dir string) error {
+	why := ""
+	for _, a := range answers {
+		if a.Err == nil {
+			return nil
+		}
+		why += fmt.Sprintf("%s: %s: ", a.Daemon, printableText(a.Err.Error()))
+	}
+	return temporary(fmt.Errorf("top: %s%w in %s: is one running (systemctl status postern), and may this user open its socket?", why, errNoDaemon, dir))
+}

@@ -1,0 +1,71 @@
+package top
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/rivo/uniseg"
+
+	"postern/internal/oneline"
+)
+
+// maxMarks is how many combining marks a character may carry: more are no
+// writing, and grow over the lines around.
+const maxMarks = 2
+
+// clean makes a text of others fit for a terminal: printable characters only,
+// and with ascii only those.
+func clean(text string, ascii bool) string {
+	var b strings.Builder
+	marks := maxMarks // none may begin a text: it would join what stands before
+	for _, r := range oneline.Log(text) {
+		switch {
+		case unicode.Is(unicode.Variation_Selector, r): // changes widths
+			continue
+		case unicode.IsMark(r):
+			if marks++; marks > maxMarks || ascii {
+				continue
+			}
+		default:
+			marks = 0
+		}
+		b.WriteRune(shown(r, ascii))
+	}
+	return b.String()
+}
+
+// shown is what stands for a character. Those that join their neighbours, or
+// that turn the direction of a line, are not printable, which
+// [strconv.IsPrint] knows.
+func shown(r rune, ascii bool) rune {
+	switch {
+	case r == '…' && ascii:
+		return '~'
+	case ascii && r > '~', r == unicode.ReplacementChar, !strconv.IsPrint(r):
+		return '?'
+	}
+	return r
+}
+
+// cut shortens a clean text to a number of cells, with a sign for the rest.
+func cut(text string, width int, ascii bool) string {
+	if uniseg.StringWidth(text) <= width {
+		return text
+	}
+	if width < 1 {
+		return ""
+	}
+	var kept strings.Builder
+	left := width - 1
+	for rest, state := text, -1; rest != ""; {
+		var cluster string
+		var w int
+		cluster, rest, w, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		if left -= w; left < 0 {
+			break
+		}
+		kept.WriteString(cluster)
+	}
+	return kept.String() + string(shown('…', ascii))
+}
