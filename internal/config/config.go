@@ -32,7 +32,8 @@ import (
 // The comments of its fields, and of the fields of its blocks, are what
 // postern.yaml(5) and the commented example say, so they are written for the
 // postmaster. A last line "Default: VALUE" names a default that is not among
-// Defaults, "Example: VALUE" a value for what has none, both as YAML.
+// Defaults, "Example: VALUE" a value for what has none, both as YAML; lists of blocks and
+// blocks by name have a line for each entry. What must be given begins with "Required.".
 type Config struct {
 	// Where the tables of the built-in maps are. Without this block the
 	// built-in maps answer with a temporary error.
@@ -52,7 +53,9 @@ type Config struct {
 
 	// Maps of your own besides the built-in ones, by name. Each has exactly one
 	// of cf, file and of. A name holds neither colon nor blank.
-	// Example: {legacy: {cf: /etc/postfix/mysql-virtual-aliases.cf, search: virtual}, office: {file: /etc/postern/office, search: virtual}, everyone: {of: [virtual-handles, virtual-aliases], search: virtual}}
+	// Example: legacy: {cf: /etc/postfix/mysql-virtual-aliases.cf, search: virtual}
+	// Example: office: {file: /etc/postern/office, search: virtual}
+	// Example: everyone: {of: [virtual-handles, virtual-aliases], search: virtual}
 	Maps map[string]Map `yaml:"maps"`
 
 	// The daemon that answers Postfix's socketmap: tables.
@@ -60,7 +63,7 @@ type Config struct {
 
 	// Listeners for Postfix's tcp: tables, each with the one map that it
 	// answers from.
-	// Example: [{listen: inet:127.0.0.1:10011, map: virtual-aliases}]
+	// Example: {listen: inet:127.0.0.1:10011, map: virtual-aliases}
 	TCPTable []TCPTable `yaml:"tcptable"`
 
 	// The SRS daemon: senders that are rewritten on the way out, bounces that

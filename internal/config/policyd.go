@@ -25,7 +25,7 @@ type Policyd struct {
 
 	// The checks of a request by its policy_context, which is set by
 	// smtpd_policy_service_policy_context or in check_policy_service.
-	// Example: {rcpt: [bans, spf, greylist, rate_limits]}
+	// Example: rcpt: [bans, spf, greylist, rate_limits]
 	Chains map[string][]string `yaml:"chains"`
 
 	// Which SRS senders from outside the check srs refuses: own, those of our
@@ -40,7 +40,7 @@ type Policyd struct {
 
 	// Rules of the check rate_limits. Each takes what every check does as well:
 	// mode, fail, listeners, states, contexts, clients, logins.
-	// Example: [{name: login, key: sasl_username, count: recipients, limit: [60/1m, 500/1d]}]
+	// Example: {name: login, key: sasl_username, count: recipients, limit: [60/1m, 500/1d]}
 	RateLimits []RateLimit `yaml:"rate_limits"`
 
 	// The check srs: forged and foreign SRS senders and recipients.
@@ -225,7 +225,7 @@ type SPF struct {
 
 	// What becomes of each result (none, neutral, pass, fail, softfail,
 	// temperror, permerror): reject, defer, prepend (a header) or pass.
-	// Default: {fail: reject}
+	// Default: fail: reject
 	Results map[string]string `yaml:"results"`
 
 	// Whether mail with a result that is not in results gets a Received-SPF

@@ -21,7 +21,7 @@ type Twin struct {
 
 	// Required. Each map with the mysql_table(5) files that it took the place
 	// of, searched as one list.
-	// Example: {virtual: [/etc/postfix/mysql-virtual-handles.cf, /etc/postfix/mysql-virtual-aliases.cf]}
+	// Example: virtual: [/etc/postfix/mysql-virtual-handles.cf, /etc/postfix/mysql-virtual-aliases.cf]
 	Maps map[string][]string `yaml:"maps"`
 }
 
