@@ -16,9 +16,8 @@ import (
 // split. Escaping makes up to six bytes of one (\u0001 in JSON).
 const (
 	lineLimit  = 47 << 10 // of a line as it is written, in bytes
-	valueLimit = 4 << 10  // of one text in it, before it is escaped
-	textsLimit = 6 << 10  // of all texts in it
-	withLimit  = 200      // of a text that stands in all lines of a logger
+	textsLimit = 4 << 10  // of all texts in it together, before they are escaped
+	shortLimit = 200      // that every one has, though others used up the rest
 	listLimit  = 50       // of the elements of a list
 )
 
@@ -31,8 +30,8 @@ type fitHandler struct {
 
 // Handle passes on a record like r, of texts that fit.
 func (h fitHandler) Handle(ctx context.Context, r slog.Record) error {
-	f := fitter{hide: h.hide, each: valueLimit, left: textsLimit}
-	out := slog.NewRecord(r.Time, r.Level, f.text("", r.Message), r.PC)
+	f := fitter{hide: h.hide, left: textsLimit}
+	out := slog.NewRecord(r.Time, r.Level, f.text("", r.Message, shortLimit), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		out.AddAttrs(f.attr(a))
 		return true
@@ -42,7 +41,7 @@ func (h fitHandler) Handle(ctx context.Context, r slog.Record) error {
 
 // WithAttrs has them fit once.
 func (h fitHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	f := fitter{hide: h.hide, each: withLimit, left: textsLimit}
+	f := fitter{hide: h.hide} // they stand in every line
 	return fitHandler{h.Handler.WithAttrs(f.attrs(attrs)), h.hide}
 }
 
@@ -53,8 +52,8 @@ func (h fitHandler) WithGroup(name string) slog.Handler {
 
 // fitter makes the texts of one line fit.
 type fitter struct {
-	hide       func(string) string
-	each, left int // bytes that a text may have, and all that come
+	hide func(string) string
+	left int // bytes that texts may have
 }
 
 func (f *fitter) attrs(list []slog.Attr) []slog.Attr {
@@ -69,7 +68,7 @@ func (f *fitter) attr(a slog.Attr) slog.Attr {
 	a.Value = a.Value.Resolve()
 	switch a.Value.Kind() {
 	case slog.KindString:
-		return slog.String(a.Key, f.text(a.Key, a.Value.String()))
+		return slog.String(a.Key, f.text(a.Key, a.Value.String(), shortLimit))
 	case slog.KindGroup:
 		return slog.Attr{Key: a.Key, Value: slog.GroupValue(f.attrs(a.Value.Group())...)}
 	case slog.KindAny:
@@ -87,30 +86,37 @@ func (f *fitter) any(key string, value any) slog.Attr {
 	case []string:
 		list := slices.Clone(v[:min(len(v), listLimit)])
 		for i := range list {
-			list[i] = f.text(key, list[i])
+			list[i] = f.text(key, list[i], 0)
 		}
 		return slog.Any(key, list)
 	case []byte:
-		return slog.String(key, f.text(key, string(v)))
+		return slog.String(key, f.text(key, string(v), shortLimit))
 	}
-	return slog.String(key, f.text(key, fmt.Sprintf("%+v", value))) // with Error or String, and with a nil in it no panic
+	return slog.String(key, f.text(key, fmt.Sprintf("%+v", value), shortLimit)) // with Error or String, and with a nil in it no panic
 }
 
-// text bounds a text, after the addresses in it were hidden: of one that is cut
-// before, nobody could tell that it is an address.
-func (f *fitter) text(key, text string) string {
+// text bounds a text to what is left, or to least, after the addresses in it were
+// hidden: of one that is cut before, nobody could tell that it is an address.
+func (f *fitter) text(key, text string, least int) string {
 	if f.hide != nil {
 		text = hidden(key, text[:min(len(text), 64<<10)], f.hide)
 	}
-	if limit := min(f.each, f.left); len(text) > limit {
-		for limit > 0 && !utf8.RuneStart(text[limit]) && limit > min(f.each, f.left)-utf8.UTFMax {
-			limit--
-		}
-		text = text[:limit] + "…"
+	if limit := max(f.left, least); len(text) > limit {
+		text = text[:whole(text, limit)] + "…"
 	}
 	f.left = max(0, f.left-len(text))
 	// The one control character that slog writes as it is.
 	return strings.ReplaceAll(text, "\x7f", "\u2421")
+}
+
+// whole is at most limit, and not in the midst of a character.
+func whole(text string, limit int) int {
+	for back := range min(limit, utf8.UTFMax) {
+		if utf8.RuneStart(text[limit-back]) {
+			return limit - back
+		}
+	}
+	return limit
 }
 
 // hidden goes by what an attribute is: of an address or a login that was cut, or

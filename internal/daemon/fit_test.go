@@ -47,7 +47,7 @@ func parsed(t testing.TB, line string) map[string]string {
 		if !ok {
 			t.Fatalf("no = in %q", rest)
 		}
-		if quoted, err := strconv.QuotedPrefix(value); err == nil {
+		if quoted, err := strconv.QuotedPrefix(value); err == nil && value[0] == '"' {
 			all[name], _ = strconv.Unquote(quoted)
 			rest = strings.TrimPrefix(value[len(quoted):], " ")
 			continue
@@ -78,9 +78,9 @@ func TestFit(t *testing.T) {
 		{"astral and not printable", "a\U000e0041b", "a\U000e0041b"},
 		{"not UTF-8", "a\xffb", "a\xffb"},
 		{"quotes", `a"b=c\d`, `a"b=c\d`},
-		{"too long", strings.Repeat("x", 5000), strings.Repeat("x", 4096) + "…"},
-		{"too long, in the midst of a character", strings.Repeat("x", 4095) + "ää", strings.Repeat("x", 4095) + "…"},
-		{"too long, and not UTF-8", strings.Repeat("\x80", 5000), strings.Repeat("\x80", 4096-utf8.UTFMax) + "…"},
+		{"too long", strings.Repeat("x", 5000), strings.Repeat("x", 4095) + "…"},
+		{"too long, in the midst of a character", strings.Repeat("x", 4094) + "ää", strings.Repeat("x", 4094) + "…"},
+		{"too long, and not UTF-8", strings.Repeat("\x80", 5000), strings.Repeat("\x80", 4095) + "…"},
 		{"an error", fmt.Errorf("stage: %w", errors.New("a\u202eb")), "stage: a\u202eb"},
 		{"an error that panics", (*broken)(nil), "<nil>"},
 		{"a Stringer", netip.MustParseAddr("192.0.2.1"), "192.0.2.1"},
@@ -132,10 +132,21 @@ func TestListsStayListsInJSON(t *testing.T) {
 	}
 }
 
+// However long the words of others are, what a line is found by stays in it.
+func TestShortTextsStay(t *testing.T) {
+	line := written(t, "text", nil, func(log *slog.Logger) {
+		log.Warn("m", "error", strings.Repeat("x", 9000), "stack", strings.Repeat("y", 9000), "sender", "jane@example.net", "queue_id", "4AbC")
+	})
+	got := parsed(t, line)
+	if got["sender"] != "jane@example.net" || got["queue_id"] != "4AbC" || len(got["error"]) < 4000 || len(got["stack"]) < 200 {
+		t.Errorf("%.300s … %s", line, line[len(line)-100:])
+	}
+}
+
 // FuzzLine: whatever others say, it is one line of printable text that reads as
 // it was meant.
 func FuzzLine(f *testing.F) {
-	for _, s := range []string{"", "a b", "a\nb", "\x7f\x00\x1b", "\u202e\u2066\u0085\u2028", "\xff\xc3", `"\`, "jane@example.net", `"a b"@x.test`, "a=b c=\"d", "\U000e0041"} {
+	for _, s := range []string{"", "a b", "a\nb", "\x7f\x00\x1b", "\u202e\u2066\u0085\u2028", "\xff\xc3", `"\`, "'a'", "`a`", "jane@example.net", `"a b"@x.test`, "a=b c=\"d", "\U000e0041"} {
 		f.Add(s, "jane@example.net", uint16(1))
 		f.Add("m", s, uint16(700))
 	}
@@ -158,7 +169,7 @@ func FuzzLine(f *testing.F) {
 					t.Errorf("%s is %q in text and %q in JSON", name, value, got[name])
 				}
 			}
-			if hide == nil && len(sender) < 200 && strings.ReplaceAll(sender, "\x7f", "␡") != parsed(t, text)["sender"] {
+			if hide == nil && len(sender) <= shortLimit && strings.ReplaceAll(sender, "\x7f", "␡") != parsed(t, text)["sender"] {
 				t.Errorf("sender %q became %q", sender, parsed(t, text)["sender"])
 			}
 		}
