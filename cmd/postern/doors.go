@@ -96,12 +96,16 @@ func (o *opener) addMetrics(c *config.Config) {
 		return
 	}
 	l.At = o.role.metrics(l.At)
-	admin := daemon.Admin{Gatherer: o.registry, Ready: o.ready, WebConfig: c.Metrics.WebConfig, Log: o.log}
+	admin := daemon.Admin{Gatherer: o.registry, Ready: o.ready, Page: o.statusPage(l.At), WebConfig: c.Metrics.WebConfig, Log: o.log}
 	if err := admin.Validate(); err != nil {
 		o.errs = append(o.errs, err)
 		return
 	}
-	o.add(strings.TrimSpace("metrics "+l.At+" "+c.Metrics.WebConfig), l, admin.Serve)
+	key := strings.TrimSpace("metrics " + l.At + " " + c.Metrics.WebConfig)
+	o.add(key, l, admin.Serve)
+	if d := o.doors[key]; d != nil {
+		o.warnAsk(c.Metrics, d.listener.Addr())
+	}
 }
 
 // controlRetry is the pause before the control socket is tried again: at a

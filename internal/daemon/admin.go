@@ -21,17 +21,18 @@ const (
 )
 
 // Admin is the HTTP listener for those who watch the process. It changes
-// nothing and tells no address, so it may be read by a whole network; the
-// web configuration file can ask for TLS and passwords.
+// nothing; whether it tells addresses is a matter of Page. The web configuration
+// file can ask for TLS and passwords.
 type Admin struct {
 	Gatherer  prometheus.Gatherer
 	Ready     func(ctx context.Context) error // says why the process cannot answer Postfix, if so
+	Page      http.Handler                    // at /; nil: a line that names the other paths
 	WebConfig string                          // exporter-toolkit's web configuration file, if any
 	Log       *slog.Logger
 }
 
 // Handler answers /metrics, /healthz (200 while the process lives), /readyz
-// (200, or 503 with the reason on one line) and /.
+// (200, or 503 with the reason on one line) and / with the page.
 func (a Admin) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.Gatherer, promhttp.HandlerOpts{
@@ -44,6 +45,10 @@ func (a Admin) Handler() http.Handler {
 		say(w, http.StatusOK, "ok")
 	})
 	mux.HandleFunc("GET /readyz", a.readyz)
+	if a.Page != nil {
+		mux.Handle("/{$}", a.Page)
+		return mux
+	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		say(w, http.StatusOK, "postern: /metrics /healthz /readyz")
 	})

@@ -1,0 +1,199 @@
+package statuspage
+
+import (
+	"html/template"
+	"strings"
+	"time"
+
+	"postern/internal/status"
+)
+
+const (
+	shownDecisions = 25
+	shownRules     = 12
+)
+
+// view is a Snapshot in words.
+type view struct {
+	Style   template.CSS
+	Refresh bool
+	CanAsk  bool
+	Asking  bool
+	Maps    []string
+	Asked   question
+	Result  *result
+
+	Title, Daemon, Host, Version, Up string
+	Now                              stamp
+	PID                              int
+
+	State    status.State
+	Verdict  string
+	NotReady string
+	Health   []status.Health
+	Charts   []chart
+
+	Lookups     []lookups
+	Silent      string // maps that nobody asked
+	Cache       []pair
+	Database    []pair
+	Tables      []table
+	Rules       []row
+	MoreRules   int
+	SRS         []row
+	Connections []connection
+	Decisions   []decision
+	Policy      bool
+}
+
+type (
+	stamp   struct{ Machine, People string }
+	pair    struct{ Name, Value string }
+	row     struct{ Name, Total, PerMinute string }
+	lookups struct {
+		Map, Found, NotFound, Trouble, PerSecond, Mean string
+		InTrouble                                      bool
+	}
+	table      struct{ Name, Rows, Age string }
+	connection struct{ Daemon, Open, Total string }
+	decision   struct {
+		status.Decision
+		Time   stamp
+		Shadow bool
+		By     string
+		Kind   string // refused, delayed, other
+	}
+)
+
+func newView(s status.Snapshot) view {
+	v := view{
+		Title: strings.TrimSpace("postern " + s.Host), Daemon: s.Daemon, Host: s.Host, Version: s.Version, PID: s.PID,
+		Now: at(s.Now, s.Now), Up: ago(s.Now.Sub(s.Started)),
+		NotReady: s.NotReady, Health: s.Health,
+	}
+	v.State, v.Verdict = verdict(s)
+	v.addCharts(s.Series)
+	v.addLookups(s.Lookups)
+	v.addStores(s)
+	v.Rules, v.SRS = rows(s.Rules), rows(s.SRS)
+	if len(v.Rules) > shownRules {
+		v.Rules, v.MoreRules = v.Rules[:shownRules], len(v.Rules)-shownRules
+	}
+	for _, c := range s.Connections {
+		v.Connections = append(v.Connections, connection{c.Daemon, count(c.Open), count(c.Total)})
+		v.Policy = v.Policy || c.Daemon == "policyd"
+	}
+	for i, d := range s.Decisions {
+		if i == shownDecisions {
+			break
+		}
+		v.Decisions = append(v.Decisions, decided(d, s.Now))
+	}
+	v.Policy = v.Policy || len(v.Decisions) > 0
+	return v
+}
+
+// verdict is the worst that is known, in a sentence.
+func verdict(s status.Snapshot) (status.State, string) {
+	worst := status.Good
+	for _, h := range s.Health {
+		if h.State == status.Bad || h.State == status.Poor && worst == status.Good {
+			worst = h.State
+		}
+	}
+	switch {
+	case s.NotReady != "":
+		return status.Bad, "Postfix’s questions cannot be answered: " + s.NotReady
+	case worst == status.Bad:
+		return worst, "Mail is affected."
+	case worst == status.Poor:
+		return worst, "Something needs a look."
+	}
+	return worst, "All is well."
+}
+
+// at is a time for machines and, with the day where it is not today, for people.
+func at(t, now time.Time) stamp {
+	t, now = t.UTC(), now.UTC()
+	format := "15:04:05"
+	if t.Format(time.DateOnly) != now.Format(time.DateOnly) {
+		format = "2006-01-02 15:04"
+	}
+	return stamp{t.Format(time.RFC3339), t.Format(format)}
+}
+
+func (v *view) addCharts(all []status.Series) {
+	rate := func(n float64) string { return few(n) + "/s" }
+	for _, c := range []struct {
+		title, name string
+		say         show
+		other, word string
+	}{
+		{"Lookups", "lookups", rate, "trouble", "trouble"},
+		{"Cache hits", "hits", percent, "", ""},
+		{"Database questions", "queries", rate, "", ""},
+		{"Database answers in", "latency", took, "", ""},
+		{"Policy requests", "decisions", rate, "refused", "refused"},
+		{"SRS rewrites", "srs", rate, "", ""},
+	} {
+		if made, ok := chartOf(all, c.title, c.name, c.say, c.other, c.word); ok {
+			v.Charts = append(v.Charts, made)
+		}
+	}
+}
+
+func (v *view) addLookups(all []status.Lookups) {
+	var silent []string
+	for _, l := range all {
+		if l.Found+l.NotFound+l.Trouble == 0 {
+			silent = append(silent, l.Map)
+			continue
+		}
+		v.Lookups = append(v.Lookups, lookups{
+			Map: l.Map, Found: count(l.Found), NotFound: count(l.NotFound), Trouble: count(l.Trouble),
+			PerSecond: few(l.PerSecond), Mean: took(l.Mean), InTrouble: l.Trouble > 0,
+		})
+	}
+	v.Silent = strings.Join(silent, ", ")
+}
+
+func (v *view) addStores(s status.Snapshot) {
+	if c := s.Cache; c != nil {
+		v.Cache = []pair{
+			{"Hits of the last minute", percent(c.Hits)}, {"Answers held", count(c.Entries)},
+			{"Requests", count(c.Total)}, {"Stale answers", count(c.Stale)},
+		}
+	}
+	for _, d := range s.Database {
+		state := "up"
+		if !d.Up {
+			state = "cannot be reached"
+		}
+		v.Database = append(v.Database, pair{d.Name, state},
+			pair{"Connections in use", count(d.InUse) + " of " + count(d.Max)}, pair{"Connections open", count(d.Open)})
+	}
+	for _, t := range s.Tables {
+		v.Tables = append(v.Tables, table{t.Name, count(t.Rows), ago(seconds(t.Age))})
+	}
+}
+
+func rows(all []status.Count) []row {
+	var out []row
+	for _, c := range all {
+		out = append(out, row{c.Name, count(c.Total), few(c.PerMinute)})
+	}
+	return out
+}
+
+func decided(d status.Decision, now time.Time) decision {
+	out := decision{Decision: d, Time: at(d.At, now), Shadow: d.Mode == "shadow", By: strings.TrimSpace(d.Check + " " + d.Rule), Kind: "other"}
+	switch {
+	case out.Shadow:
+	case d.Action == "reject" || d.Action == "discard":
+		out.Kind = "refused"
+	case strings.HasPrefix(d.Action, "defer") || d.Action == "hold":
+		out.Kind = "delayed"
+	}
+	out.Action = strings.ReplaceAll(d.Action, "_", " ")
+	return out
+}
