@@ -91,16 +91,20 @@ configure:
 # Pages of the manual, completions and the example of the configuration.
 .PHONY: pages
 pages: build
+	rm -rf bin/man bin/completions bin/etc
 	bin/postern manual bin
+	$(GO) run ./internal/manual/write bin
 
 install: pages
 	deploy/install bin/postern '$(DESTDIR)' '$(PREFIX)'
 
 deb: pages
 	rm -rf $(STAGE)
+	mkdir -p $(STAGE)
+	deploy/modules >$(STAGE)/modules
 	GOOS=linux GOARCH=$(ARCH) $(BUILD) -o $(STAGE)/postern ./cmd/postern
 	deploy/install $(STAGE)/postern $(STAGE)/root /usr
-	deploy/debian/documents $(STAGE)/root
+	deploy/debian/documents $(STAGE)/root $(STAGE)/modules
 	$(GO) tool -modfile=tools/go.mod nfpm package --packager deb --config deploy/nfpm.yaml --target bin/postern_$(VERSION)_$(ARCH).deb
 
 .PHONY: image
