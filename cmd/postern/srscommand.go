@@ -29,17 +29,20 @@ func newSRSCommand() *cobra.Command {
 		},
 	}
 	cmd.AddCommand(
-		newSRSLookup("forward", srsd.MapForward, "Print what an envelope sender is rewritten to", "friend@example.net"),
-		newSRSLookup("reverse", srsd.MapReverse, "Print whom an SRS address stands for", "SRS0=zJY8=2W=example.net=friend@srs.example.org"),
+		newSRSLookup("forward", srsd.MapForward, "Print what an envelope sender is rewritten to",
+			"It is asked of the secrets and the store, not of the running daemon. Senders that are local stay.", "friend@example.net"),
+		newSRSLookup("reverse", srsd.MapReverse, "Print whom an SRS address stands for",
+			"An address that is forged, expired or not of our domain stands for nobody.", "SRS0=zJY8=2W=example.net=friend@srs.example.org"),
 		newSRSRotate(),
 	)
 	return cmd
 }
 
-func newSRSLookup(name, mapName, short, example string) *cobra.Command {
+func newSRSLookup(name, mapName, short, more, example string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     name + " [--config FILE] ADDRESS",
 		Short:   short,
+		Long:    short + ". " + more + "\nExit status 0: it is printed; 1: the address stays as it is, and the reason is on stderr; 75: trouble.",
 		Example: "  postern srs " + name + " " + example,
 		Args:    cobra.ExactArgs(1),
 	}
@@ -111,23 +114,27 @@ func newSRSRotate() *cobra.Command {
 	secrets := cmd.Flags().String("file", "", "secrets `file`, where no configuration is at hand")
 	from := cmd.Flags().String("from", "", "first `date` (YYYY-MM-DD, UTC) on which the new secret signs")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		again := "reload (SIGHUP)"
 		if *secrets == "" {
 			c, err := loadSRS(*path)
 			if err != nil {
 				return err
 			}
-			*secrets = c.SRSD.SecretsFile
+			if *secrets, err = c.SRSD.SecretsPath(); err != nil {
+				return badConfig(err)
+			}
+			if strings.HasPrefix(c.SRSD.SecretsFile, "credential:") {
+				again = "restart"
+			}
 		}
-		if strings.HasPrefix(*secrets, "credential:") {
-			return usage("srsd.secrets_file %s is handed over by systemd: name the file that the unit's LoadCredential= reads with --file", *secrets)
-		}
-		return srsRotate(cmd.OutOrStdout(), cmd.ErrOrStderr(), *secrets, *from)
+		return srsRotate(cmd.OutOrStdout(), cmd.ErrOrStderr(), *secrets, *from, again)
 	}
 	return cmd
 }
 
-// srsRotate rotates and says what is to be done next.
-func srsRotate(stdout, stderr io.Writer, path, date string) error {
+// srsRotate rotates and says what is to be done next. Again is how a daemon reads
+// the file: what systemd passes stays as it is until a restart.
+func srsRotate(stdout, stderr io.Writer, path, date, again string) error {
 	clock, err := clock("POSTERN_FAKETIME", slog.New(slog.NewTextHandler(stderr, nil)))
 	if err != nil {
 		return err
@@ -153,9 +160,9 @@ func srsRotate(stdout, stderr io.Writer, path, date string) error {
 		fmt.Fprintf(stdout, "%d retired and dropped\n", r.Retired)
 	}
 	if first := r.Slots[0]; first.State == srsd.Verifies {
-		fmt.Fprintf(stdout, "Copy the file to every host and reload (SIGHUP) before %s 00:00 UTC.\n", first.From.Format(time.DateOnly))
+		fmt.Fprintf(stdout, "Copy the file to every host and %s before %s 00:00 UTC.\n", again, first.From.Format(time.DateOnly))
 	} else {
-		fmt.Fprintln(stdout, "It signs from the next reload (SIGHUP): copy the file to every host at once.")
+		fmt.Fprintf(stdout, "It signs from the next %s: copy the file to every host at once.\n", again)
 	}
 	return nil
 }

@@ -167,9 +167,29 @@ func TestSecretsPath(t *testing.T) {
 	if _, err := s.SecretsPath(); err == nil || !strings.Contains(err.Error(), "srsd: secrets_file credential:srs: systemd passed no credentials: add LoadCredential=srs:FILE") {
 		t.Errorf("got %v", err)
 	}
-	t.Setenv("CREDENTIALS_DIRECTORY", "/run/credentials/postern.service")
-	if path, err := s.SecretsPath(); path != "/run/credentials/postern.service/srs" || err != nil {
-		t.Errorf("got %q, %v", path, err)
+	passed, etc := t.TempDir(), t.TempDir()
+	t.Setenv("CREDENTIALS_DIRECTORY", passed)
+	beside := &Config{SRSD: &SRSD{SecretsFile: "credential:srs"}}
+	beside.resolve(etc)
+	for _, step := range []struct {
+		name, content, want string
+	}{
+		{"nothing was passed", "", filepath.Join(etc, "srs")},
+		{"a placeholder was passed", "\n", filepath.Join(etc, "srs")},
+		{"it was passed", "secret\n", filepath.Join(passed, "srs")},
+	} {
+		if step.content != "" {
+			if err := os.WriteFile(filepath.Join(passed, "srs"), []byte(step.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if path, err := beside.SRSD.SecretsPath(); path != step.want || err != nil {
+			t.Errorf("%s: got %q, %v; want %q", step.name, path, err, step.want)
+		}
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	if path, err := beside.SRSD.SecretsPath(); path != filepath.Join(etc, "srs") || err != nil {
+		t.Errorf("a command: got %q, %v", path, err)
 	}
 	c := &Config{SRSD: &SRSD{SecretsFile: "srs.secret", Store: "sqlite:srs.db"}}
 	c.resolve("/etc/postern")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,10 +95,11 @@ func (c *Config) resolve(dir string) {
 	}
 }
 
-// secret is a file that may be a credential.
+// secret is a file that may be a credential, then with the file of that name in
+// dir behind the prefix.
 func secret(dir, path string) string {
-	if strings.HasPrefix(path, credentialPrefix) {
-		return path
+	if name, ok := strings.CutPrefix(path, credentialPrefix); ok {
+		return credentialPrefix + absolute(dir, name)
 	}
 	return absolute(dir, path)
 }
@@ -196,15 +198,28 @@ func (s *SRSD) SecretsPath() (string, error) {
 	return path, nil
 }
 
-// credential is the path of a file that may be handed over by systemd.
+// credential is the path of a file that may be handed over by systemd. Where
+// systemd has none, for a command or as the placeholder of a unit (an empty
+// line), it is the file of that name beside the configuration.
 func credential(path string) (string, error) {
-	name, ok := strings.CutPrefix(path, credentialPrefix)
+	file, ok := strings.CutPrefix(path, credentialPrefix)
 	if !ok {
 		return path, nil
 	}
+	name := filepath.Base(file)
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
-	if dir == "" {
+	if passed := filepath.Join(dir, name); dir != "" && !isPlaceholder(passed) {
+		return passed, nil
+	}
+	if !filepath.IsAbs(file) { // no configuration file was read
 		return "", fmt.Errorf("%s: systemd passed no credentials: add LoadCredential=%s:FILE to the unit", path, name)
 	}
-	return filepath.Join(dir, filepath.Base(name)), nil
+	return file, nil
+}
+
+// isPlaceholder reports whether a credential is missing, or the SetCredential=
+// that a unit has for a file that is missing.
+func isPlaceholder(path string) bool {
+	text, err := os.ReadFile(path)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && strings.TrimSpace(string(text)) == ""
 }
