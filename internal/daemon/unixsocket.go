@@ -91,7 +91,7 @@ func open(path string, uid, gid int, mode fs.FileMode) error {
 	if mode == 0 {
 		mode = defaultMode
 	}
-	if uid >= 0 || gid >= 0 {
+	if !owns(path, uid, gid) {
 		if err := os.Lchown(path, uid, gid); err != nil {
 			return fmt.Errorf("owner of the socket: only root can give it away: %w", err)
 		}
@@ -100,6 +100,16 @@ func open(path string, uid, gid int, mode fs.FileMode) error {
 		return fmt.Errorf("mode of the socket: %w", err)
 	}
 	return nil
+}
+
+// owns reports whether path has these owners already; -1 is any. Units that
+// give nothing away forbid chown(2).
+func owns(path string, uid, gid int) bool {
+	var stat unix.Stat_t
+	if err := unix.Lstat(path, &stat); err != nil {
+		return false
+	}
+	return (uid < 0 || int(stat.Uid) == uid) && (gid < 0 || int(stat.Gid) == gid)
 }
 
 // clearPath makes sure that nothing is at path.
