@@ -31,10 +31,13 @@
 // # The terminal
 //
 // Its modes are restored when the user quits, at SIGTERM, SIGINT, SIGQUIT and
-// SIGHUP, when the program panics, and for as long as it is suspended (Ctrl-Z,
-// SIGTSTP). SIGKILL cannot be handled: reset(1) helps.
+// SIGHUP, when the program panics, and for as long as it is suspended (Ctrl-Z).
+// SIGKILL cannot be handled: reset(1) helps.
 //
 // # Known limits
+//
+// A SIGTSTP of another process, which no terminal sends here, stops the program
+// as it stands; it draws anew when it is continued.
 //
 // How wide a character is, terminals do not agree upon; the widths are those of
 // Unicode (UAX #11). A line with such characters may be a cell off.

@@ -7,50 +7,35 @@ import (
 	"time"
 )
 
-// jobControl has the signals of job control come to us, since the terminal must
-// be in order before the process is suspended and after it goes on.
-func jobControl() (signals chan os.Signal, stop func()) {
-	signals = make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTSTP, syscall.SIGCONT)
+// continued tells of SIGCONT. SIGTSTP is left alone: once it has been caught,
+// the Go runtime no longer gives it back, and it would suspend nobody.
+func continued() (signals chan os.Signal, stop func()) {
+	signals = make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGCONT)
 	return signals, func() { signal.Stop(signals) }
 }
 
-// stopProcess suspends the process and those of its pipeline, as the terminal's
-// Ctrl-Z does, until SIGCONT. A process that nobody could continue, for it has
-// no shell, the kernel does not suspend; then it goes on after a while.
-func stopProcess(signals chan os.Signal) {
-	signal.Reset(syscall.SIGTSTP)
-	defer signal.Notify(signals, syscall.SIGTSTP)
+// stopProcess suspends the process and those of its pipeline, as Ctrl-Z does at
+// a terminal that is not ours, until SIGCONT. One that nobody could continue,
+// since it has no shell, the kernel does not suspend; it goes on after a while.
+func stopProcess(signals <-chan os.Signal) {
 	_ = syscall.Kill(0, syscall.SIGTSTP) // one's own processes can be signalled
-	patience := time.After(time.Second)
-	for {
-		select {
-		case s := <-signals:
-			if s == syscall.SIGCONT {
-				return
-			}
-		case <-patience:
-			return
-		}
+	select {
+	case <-signals:
+	case <-time.After(time.Second):
 	}
-}
-
-// job obeys a signal of job control.
-func (l *live) job(signal os.Signal) {
-	if signal == syscall.SIGTSTP {
-		l.suspend()
-		return
-	}
-	// Continued after a SIGSTOP: the shell has set the terminal for itself.
-	l.away(func() {})
 }
 
 // suspend gives the terminal back for as long as the process is suspended.
 func (l *live) suspend() { l.away(l.stop) }
 
+// resume takes the terminal anew: the shell has set it for itself while the
+// process was stopped by a signal.
+func (l *live) resume() { l.away(func() {}) }
+
 // away does something while the terminal is as it was before.
 func (l *live) away(do func()) {
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() { done <- l.screen.Suspend() }()
 	for waiting := true; waiting; {
 		select {

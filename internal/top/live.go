@@ -17,8 +17,8 @@ type live struct {
 	view    View
 	ticker  *time.Ticker
 	events  chan tcell.Event
-	signals chan os.Signal // SIGTSTP and SIGCONT
-	stop    func()         // suspends the process until it is continued
+	signals <-chan os.Signal // SIGCONT
+	stop    func()           // suspends the process until it is continued
 }
 
 // Run shows the daemons on a screen, which it initializes and finishes, until
@@ -27,7 +27,7 @@ func (t Top) Run(ctx context.Context, screen tcell.Screen, first []Answer) error
 	if err := screen.Init(); err != nil {
 		return err
 	}
-	signals, stop := jobControl()
+	signals, stop := continued()
 	l := &live{
 		Top: t, screen: screen, model: &Model{}, view: View{Interval: t.Interval, ASCII: t.ASCII},
 		signals: signals, stop: func() { stopProcess(signals) },
@@ -86,8 +86,8 @@ func (l *live) next(ctx context.Context) bool {
 		return false
 	case event := <-l.events:
 		return l.event(event)
-	case signal := <-l.signals:
-		l.job(signal)
+	case <-l.signals:
+		l.resume()
 	case a := <-l.poller.answers:
 		delete(l.poller.asking, a.Daemon)
 		if !l.view.Paused {

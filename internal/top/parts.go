@@ -76,7 +76,34 @@ func (a artist) charts() section {
 		}
 		lines = append(lines, a.chart(c.Series))
 	}
-	return section{lines: lines, least: 1, rank: rankCharts, apart: true, rests: true}
+	return section{lines: a.pairs(lines), least: 1, rank: rankCharts, apart: true, rests: true}
+}
+
+// pairs puts two lines into one, each of the half width.
+func (a artist) pairs(lines []Line) []Line {
+	if !a.half() {
+		return lines
+	}
+	var two []Line
+	for i := 0; i < len(lines); i += 2 {
+		l := lines[i]
+		if i+1 < len(lines) {
+			l = append(append(l.pad(a.width/2), Span{" ", Plain}), lines[i+1]...)
+		}
+		two = append(two, l)
+	}
+	return two
+}
+
+// half reports room for two charts in a line.
+func (a artist) half() bool { return a.width >= 70 }
+
+// chartWidth is how many cells a chart with its name takes.
+func (a artist) chartWidth() int {
+	if a.half() {
+		return a.width/2 - 1
+	}
+	return a.width
 }
 
 // perSecond is the unit of a series that counts.
@@ -89,7 +116,7 @@ func (a artist) chart(s status.Series) Line {
 	}
 	name := cut(clean(s.Name, a.ASCII), 17, a.ASCII)
 	l := append(Line{{name, Plain}}.pad(10), Span{fmt.Sprintf("%8s ", now), Plain})
-	return append(l, Span{sparkline(s.Values, a.width-l.width(), a.ASCII), Chart})
+	return append(l, Span{sparkline(s.Values, a.chartWidth()-l.width(), a.ASCII), Chart})
 }
 
 // figure prints a value in its unit.

@@ -1,6 +1,7 @@
 package top
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -153,8 +154,8 @@ func (a artist) beside(height int) []Line {
 // head is the title and a line for each daemon.
 func (a artist) head() []Line {
 	host, right := "", a.Now.Format("15:04:05 MST")
-	for _, d := range a.answering() {
-		host = d.last.Host
+	for _, d := range a.daemons {
+		host = cmp.Or(d.last.Host, host)
 	}
 	switch {
 	case a.Paused:
