@@ -42,8 +42,8 @@ func newBanAdd() *cobra.Command {
 	var r banRequest
 	cmd.Flags().StringVar(&r.lasts, "for", "", "how `long`: a number and a unit, as in 12h, 7d or 4w")
 	cmd.Flags().StringVar(&r.until, "until", "", "until `when`: 2030-01-01T00:00:00Z, or 2030-01-01 (UTC)")
-	cmd.Flags().StringVar(&r.reason, "reason", "", "why, for the reply and for the list")
-	cmd.Flags().StringVar(&r.kind, "type", "", "what TARGET is: domain, email, ip or name (guessed if it is not given)")
+	cmd.Flags().StringVar(&r.reason, "reason", "", "`text` that says why, for the reply and for the list")
+	cmd.Flags().StringVar(&r.kind, "type", "", "`what` TARGET is: domain, email, ip or name (guessed if it is not given)")
 	cmd.Flags().BoolVar(&r.replace, "replace", false, "revoke the ban in force and add this one in its place")
 	cmd.Flags().BoolVar(&r.force, "force", false, "ban even all domains of a public suffix (com, co.uk)")
 	asJSON := cmd.Flags().Bool("json", false, "print what was done as an object")

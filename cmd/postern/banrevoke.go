@@ -23,8 +23,8 @@ func newBanRevoke() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 	}
 	path := configFlag(cmd)
-	reason := cmd.Flags().String("reason", "", "why, for the list")
-	kind := cmd.Flags().String("type", "", "what TARGET is: domain, email, ip or name (guessed if it is not given)")
+	reason := cmd.Flags().String("reason", "", "`text` that says why, for the list")
+	kind := cmd.Flags().String("type", "", "`what` TARGET is: domain, email, ip or name (guessed if it is not given)")
 	asJSON := cmd.Flags().Bool("json", false, "print what was done as an object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		why, err := banReason(*reason)

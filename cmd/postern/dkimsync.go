@@ -31,7 +31,7 @@ func newDKIMSync() *cobra.Command {
 	var o dkim.Options
 	f := cmd.Flags()
 	f.StringVar(&o.Selector, "selector", "", "`name` of the keys (default: that of the last run, else \""+dkim.DefaultSelector+"\")")
-	f.IntVar(&o.Bits, "bits", dkim.DefaultBits, "size of new keys: 1024, 2048, 3072 or 4096")
+	f.IntVar(&o.Bits, "bits", dkim.DefaultBits, "`size` of new keys: 1024, 2048, 3072 or 4096")
 	f.BoolVar(&o.DryRun, "dry-run", false, "change nothing")
 	f.BoolVar(&o.KeysOnly, "keys-only", false, "make keys, and leave the tables as they are")
 	f.BoolVar(&o.Shrink, "shrink", false, "go on although more than half of the signed domains are gone")

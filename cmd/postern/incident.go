@@ -48,8 +48,8 @@ func newIncident() *cobra.Command {
 	}
 	var f incidentFlags
 	cmd.Flags().StringVar(&f.config, "config", config.DefaultFile, "configuration `file`")
-	cmd.Flags().StringVar(&f.as, "as", "", "what NAME is: login, alias, handle or destination (found out if it is not given)")
-	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the report; nobody else sees it")
+	cmd.Flags().StringVar(&f.as, "as", "", "`what` NAME is: login, alias, handle or destination (found out if it is not given)")
+	cmd.Flags().StringVar(&f.reason, "reason", "", "`text` that says why, for the report; nobody else sees it")
 	cmd.Flags().StringArrayVar(&f.logs, "log", nil, "mail log `file`, gzip too, - for standard input; may be repeated, oldest first (default: Postfix's log and its past)")
 	cmd.Flags().StringVar(&f.postfix, "postfix", "", "Postfix's configuration `directory` (default: postfix.config_directory, or Postfix's own)")
 	cmd.Flags().StringVar(&f.report, "report", "", "`file` of the report, Markdown, or JSON if it ends in .json (default: state_dir/incidents/ID.md)")

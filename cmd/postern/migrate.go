@@ -44,7 +44,7 @@ func newMigrate() *cobra.Command {
 	var m migration
 	flags := cmd.Flags()
 	flags.StringVar(&m.options.Dir, "postfix", "", "Postfix's configuration `directory`")
-	flags.StringVar(&m.options.Config, "config", config.DefaultFile, "the postern.yaml to write")
+	flags.StringVar(&m.options.Config, "config", config.DefaultFile, "the postern.yaml `file` to write")
 	flags.StringVar(&m.options.Defaults, "postsrsd-defaults", "", "`file` with the settings of PostSRSd 1.x (default: /etc/default/postsrsd, if main.cf asks it)")
 	flags.StringVar(&m.options.PostSRSd, "postsrsd", "", "`file` with the settings of PostSRSd 2.x (default: /etc/postsrsd.conf, if main.cf asks it)")
 	flags.StringVar(&m.options.Operator, "operator", "", "`address` that postmaster and abuse of hosted domains reach")

@@ -61,8 +61,10 @@ func (s *service) greylist() *greylist.Check {
 
 func newPolicyGreylist() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "greylist list|release",
-		Short:   "See who waits in the greylist, and let a sender pass now",
+		Use:   "greylist",
+		Short: "See who waits in the greylist, and let a sender pass now",
+		Long: "See who waits in the greylist of the running policyd, which senders and networks passed, and let\n" +
+			"somebody pass now.",
 		Example: "  postern policy greylist list\n  postern policy greylist release --client 192.0.2.1",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,8 +77,11 @@ func newPolicyGreylist() *cobra.Command {
 
 func newGreylistList() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "list [--config FILE] [--json] [--limit N]",
-		Short:   "List who waits, who passed, and which networks are trusted",
+		Use:   "list [--config FILE] [--json] [--limit N]",
+		Short: "List who waits, who passed, and which networks are trusted",
+		Long: "List who waits and until when, who passed, and which networks are trusted and do not wait any more.\n" +
+			"The running policyd is asked. Exit status 0: here they are, if there are any; 1: no chain has the check\n" +
+			"greylist; 75: no daemon answers.",
 		Example: "  postern policy greylist list --limit 50",
 		Args:    cobra.NoArgs,
 	}

@@ -24,7 +24,7 @@ type passwordFlags struct {
 }
 
 func (f *passwordFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.scheme, "scheme", password.Default, "how it is hashed: "+strings.Join(password.Schemes(), ", "))
+	cmd.Flags().StringVar(&f.scheme, "scheme", password.Default, "`scheme` by which it is hashed: "+strings.Join(password.Schemes(), ", "))
 	cmd.Flags().BoolVar(&f.stdin, "password-stdin", false, "read the password from standard input, one line")
 }
 

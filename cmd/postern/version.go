@@ -17,6 +17,7 @@ func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print version, commit and Go version",
+		Long:    "Print the version of postern, the commit that it was built from, and the version of Go.",
 		Example: "  postern version",
 		Args:    cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {

@@ -110,7 +110,7 @@ func (p *page) exitStatus(own []string) {
 		p.paragraph(text)
 	}
 	if own != nil {
-		p.paragraph("These are statuses that all commands have in common:")
+		p.paragraph("In general:")
 	}
 	for _, s := range []struct{ status, text string }{
 		{"0", "Yes, found, done."},
@@ -150,18 +150,17 @@ func apart(long string) (prose, exits []string) {
 	for paragraph := range strings.SplitSeq(long, "\n\n") {
 		text := strings.Join(strings.Fields(paragraph), " ")
 		before, after, found := strings.Cut(text, "Exit status ")
-		if before = strings.TrimSpace(before); before != "" {
-			prose = append(prose, before)
+		if found {
+			end := len(after)
+			if i := strings.Index(after, ". "); i >= 0 {
+				end = i + 1
+			}
+			exits = append(exits, "Exit status "+after[:end])
+			text = strings.TrimSpace(before + strings.TrimSpace(after[end:]))
 		}
-		if !found {
-			continue
+		if text != "" {
+			prose = append(prose, text)
 		}
-		end := len(after)
-		if i := strings.Index(after, ". "); i >= 0 {
-			end = i + 1
-			prose = append(prose, strings.TrimSpace(after[end:]))
-		}
-		exits = append(exits, "Exit status "+after[:end])
 	}
 	return prose, exits
 }

@@ -29,6 +29,7 @@ type Setting struct {
 	Form     Form
 	Default  []string // as YAML; of List and ByNames one for each entry, else one at most
 	Example  []string // in the same way, for what has no default
+	Stated   bool     // the default stands in the comment only: config.Defaults has none
 	Required bool
 	Shared   bool      // by every check
 	Settings []Setting // of the block, or of each entry
@@ -127,6 +128,7 @@ func (one *Setting) comment(text string) error {
 			prose = append(prose, line)
 		}
 	}
+	one.Stated = one.Default != nil
 	one.Doc = strings.Join(prose, " ")
 	one.Doc, one.Required = strings.CutPrefix(one.Doc, "Required. ")
 	switch {

@@ -113,7 +113,8 @@ var plain = regexp.MustCompile(`^[A-Za-z0-9/][A-Za-z0-9/_.:@+-]*$`)
 func quoted(s string) string {
 	words := []string{"on", "off", "yes", "no", "true", "false", "null", "y", "n"}
 	_, number := strconv.ParseFloat(s, 64)
-	if plain.MatchString(s) && number != nil && !slices.Contains(words, strings.ToLower(s)) {
+	_, hexadecimal := strconv.ParseInt(s, 0, 64)
+	if plain.MatchString(s) && number != nil && hexadecimal != nil && !slices.Contains(words, strings.ToLower(s)) {
 		return s
 	}
 	return strconv.Quote(s)
