@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,48 +15,77 @@ import (
 	"postern/internal/demo"
 )
 
-// documents are the texts whose examples are held to be true.
-func documents(t *testing.T) []string {
-	files, err := filepath.Glob("../../docs/*.md")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no documents: %v", err)
-	}
-	return append(files, "../../README.md", "../../postfix/README.md", "../../__db/README.md")
+// guide is a document with examples of commands, and the host on which they print
+// what stands there.
+type guide struct {
+	host  func(*testing.T) (file string) // its configuration
+	least int                            // commands
 }
 
-// blocks are the fenced blocks of one language in a document.
-func blocks(t *testing.T, file, language string) []string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
+// guides are the documents with console blocks. Their commands of postern are
+// run in the order in which they stand there. Those that another program
+// prints are run by docs_integration_test.go.
+func guides() map[string]guide {
+	return map[string]guide{
+		"README.md":              {documentedHost, 4},
+		"docs/policy.md":         {documentedHost, 2},
+		"docs/operations.md":     {documentedHost, 6},
+		"docs/administration.md": {documentedHost, 14},
+		"docs/srs.md":            {srsHost, 2},
 	}
-	var found []string
-	fence := regexp.MustCompile("(?ms)^```" + language + "\n(.*?)^```")
-	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
-		found = append(found, m[1])
-	}
-	return found
 }
 
-// TestDocumentedConfigurations parses every configuration in the documents.
-func TestDocumentedConfigurations(t *testing.T) {
-	n := 0
-	for _, file := range documents(t) {
-		for _, block := range blocks(t, file, "yaml") {
-			n++
-			if _, err := config.Parse(file, []byte(block)); err != nil {
-				t.Errorf("%v\n%s", err, block)
-			}
+// elsewhere are documents whose console blocks have a test of their own.
+func elsewhere() map[string]string {
+	return map[string]string{}
+}
+
+// consoleLines are the commands of a console block, each with what it prints.
+func consoleLines(text string) (commands, outputs []string) {
+	for i, example := range regexp.MustCompile(`(?m)^\$ `).Split(text, -1) {
+		line, output, _ := strings.Cut(example, "\n")
+		if i == 0 && strings.TrimSpace(example) == "" {
+			continue
+		}
+		commands, outputs = append(commands, line), append(outputs, output)
+	}
+	return commands, outputs
+}
+
+// checkConsole: somebody runs the block, and its commands exist.
+func checkConsole(b block, dir string) error {
+	if _, runs := guides()[b.file]; !runs && elsewhere()[b.file] == "" {
+		return errors.New("nobody runs this: add the document to guides in readme_test.go")
+	}
+	if !strings.HasPrefix(b.text, "$ ") {
+		return errors.New("a console block begins with $ and a command")
+	}
+	lines, _ := consoleLines(b.text)
+	for _, line := range lines {
+		if err := checkShell(block{text: line + "\n"}, dir); err != nil {
+			return err
 		}
 	}
-	if n < 3 {
-		t.Errorf("only %d configurations found", n)
+	return nil
+}
+
+// TestGuides runs the examples and compares what they print.
+func TestGuides(t *testing.T) {
+	for name, m := range guides() {
+		t.Run(name, func(t *testing.T) {
+			if name == "docs/srs.md" {
+				t.Setenv("POSTERN_FAKETIME", "1577836860") // the day when its addresses were made
+			}
+			if n := runExamples(t, name, m.host(t)); n < m.least {
+				t.Errorf("only %d commands found", n)
+			}
+		})
 	}
 }
 
 // TestConfigurationDefaults: docs/configuration.md shows the defaults.
 func TestConfigurationDefaults(t *testing.T) {
-	text := blocks(t, "../../docs/configuration.md", "yaml")[0]
+	text := readDocument(t, filepath.Join(repository, "docs/configuration.md")).blocks[0].text
 	var lines []string
 	for line := range strings.Lines(text) {
 		if !strings.Contains(line, "# example") {
@@ -80,39 +110,6 @@ func TestConfigurationDefaults(t *testing.T) {
 	}
 }
 
-// TestReadmeCommands runs the `postern query` and `postern policy` lines of the
-// README against the rows of the demo and compares what they print.
-func TestReadmeCommands(t *testing.T) {
-	if n := runExamples(t, "../../README.md", documentedHost(t), "query", "policy"); n < 4 {
-		t.Errorf("only %d commands found", n)
-	}
-}
-
-// TestPolicyCommands runs the `postern policy` lines of the manual.
-func TestPolicyCommands(t *testing.T) {
-	if n := runExamples(t, "../../docs/policy.md", documentedHost(t), "policy"); n < 2 {
-		t.Errorf("only %d commands found", n)
-	}
-}
-
-// TestBanCommands runs the `postern ban` lines of the manual.
-func TestBanCommands(t *testing.T) {
-	if n := runExamples(t, "../../docs/operations.md", documentedHost(t), "ban add", "ban list", "ban revoke"); n < 6 {
-		t.Errorf("only %d commands found", n)
-	}
-}
-
-// TestAdministrationCommands runs the lines of the manual that change the tables.
-func TestAdministrationCommands(t *testing.T) {
-	commands := []string{
-		"domain add", "domain disable", "domain enable", "domain remove", "alias add", "alias disable", "alias list", "alias remove",
-		"handle add", "sender add", "sender list", "sender remove",
-	}
-	if n := runExamples(t, "../../docs/administration.md", documentedHost(t), commands...); n < 14 {
-		t.Errorf("only %d commands found", n)
-	}
-}
-
 // documentedHost is a configuration with the rows of the demo.
 func documentedHost(t *testing.T) (file string) {
 	dir := t.TempDir()
@@ -133,12 +130,10 @@ func documentedHost(t *testing.T) (file string) {
 	return filepath.Join(dir, "postern.yaml")
 }
 
-// TestSRSCommands runs the `postern srs` lines of the manual on the day when
-// their addresses were made.
-func TestSRSCommands(t *testing.T) {
-	t.Setenv("POSTERN_FAKETIME", "1577836860")
+// srsHost has the secret of the manual, and no database.
+func srsHost(t *testing.T) (file string) {
 	dir := t.TempDir()
-	file := filepath.Join(dir, "postern.yaml")
+	file = filepath.Join(dir, "postern.yaml")
 	for name, text := range map[string]string{
 		"srs.secret":   "tops3cr3t\n",
 		"postern.yaml": "srsd: {domain: srs.example.org, secrets_file: srs.secret, local_domains: [example.org]}\n",
@@ -147,36 +142,45 @@ func TestSRSCommands(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := runExamples(t, "../../docs/srs.md", file, "srs forward", "srs reverse"); n < 2 {
-		t.Errorf("only %d commands found", n)
-	}
+	return file
 }
 
-// runExamples runs the console examples of a text that begin with one of the
-// commands, with a configuration, and compares what they print. It counts them.
-func runExamples(t *testing.T, path, file string, commands ...string) (n int) {
-	for _, block := range blocks(t, path, "console") {
-		for _, example := range regexp.MustCompile(`(?m)^\$ `).Split(block, -1) {
-			line, want, _ := strings.Cut(example, "\n")
-			for _, command := range commands {
-				rest, ours := strings.CutPrefix(line+" ", "postern "+command+" ")
-				if !ours {
-					continue
-				}
-				n++
-				args := append(strings.Fields(command), append([]string{"--config", file}, strings.Fields(rest)...)...)
-				var out, errs bytes.Buffer
-				run(context.Background(), args, nil, &out, &errs)
-				complaints := slices.DeleteFunc(strings.Split(errs.String(), "\n"), func(s string) bool {
-					return s == "" || strings.Contains(s, "clock of SRS") || strings.HasPrefix(s, "postern: note:")
-				})
-				if !matches(want, out.String()) || len(complaints) > 0 {
-					t.Errorf("%s\nprinted: %s%s\nwant: %s", line, &out, &errs, want)
+// runExamples runs the commands of postern in the console blocks of a document
+// with a configuration, and compares what they print. It counts them.
+func runExamples(t *testing.T, path, file string) (n int) {
+	for _, b := range readDocument(t, filepath.Join(repository, path)).blocks {
+		if b.kind != "console" {
+			continue
+		}
+		lines, outputs := consoleLines(b.text)
+		for i, line := range lines {
+			for _, words := range shellCommands(line) {
+				if words[0] == "postern" {
+					n++
+					runExample(t, words[1:], file, outputs[i])
 				}
 			}
 		}
 	}
 	return n
+}
+
+func runExample(t *testing.T, args []string, file, want string) {
+	t.Helper()
+	cmd, rest, err := findCommand(args)
+	if err != nil {
+		t.Errorf("%q: %v", args, err)
+		return
+	}
+	whole := slices.Concat(strings.Fields(cmd.CommandPath())[1:], []string{"--config", file}, rest)
+	var out, errs bytes.Buffer
+	run(context.Background(), whole, nil, &out, &errs)
+	complaints := slices.DeleteFunc(strings.Split(errs.String(), "\n"), func(s string) bool {
+		return s == "" || strings.Contains(s, "clock of SRS") || strings.HasPrefix(s, "postern: note:")
+	})
+	if !matches(want, out.String()) || len(complaints) > 0 {
+		t.Errorf("postern %q\nprinted: %s%s\nwant: %s", args, &out, &errs, want)
+	}
 }
 
 // matches compares a text with one in which ... stands for anything.

@@ -170,6 +170,9 @@ type wiring struct {
 	submission  string // options of master.cf
 }
 
+// fence is a line that begins or ends a block.
+var fence = regexp.MustCompile("\n```[a-z.]*\n")
+
 // readWiring reads it; the order of the sections does not matter.
 func readWiring(t *testing.T) wiring {
 	t.Helper()
@@ -180,7 +183,7 @@ func readWiring(t *testing.T) wiring {
 	section := func(title string) []string {
 		_, text, found := strings.Cut(string(text), "\n## "+title+"\n")
 		text, _, _ = strings.Cut(text, "\n## ")
-		blocks := strings.Split(text, "\n```\n")
+		blocks := fence.Split(text, -1)
 		if !found || len(blocks) < 3 {
 			t.Fatalf("postfix/README.md: no section %s with a block of main.cf", title)
 		}

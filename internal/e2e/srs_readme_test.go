@@ -19,7 +19,7 @@ func TestSRSReadme(t *testing.T) {
 	}
 	_, section, found := strings.Cut(string(text), "\n## SRS\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	blocks := strings.Split(section, "\n```\n")
+	blocks := fence.Split(section, -1)
 	if !found || len(blocks) != 5 {
 		t.Fatalf("postfix/README.md: want a section SRS with two blocks of main.cf, it has %d parts", len(blocks))
 	}
