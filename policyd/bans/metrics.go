@@ -24,7 +24,7 @@ type Metrics struct {
 // NewMetrics registers the metrics of the bans.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	auto := promauto.With(reg)
-	return &Metrics{
+	m := &Metrics{
 		bans: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "policy_bans", Help: "Bans that were active when their table was last read.",
 		}, []string{"kind"}),
@@ -35,6 +35,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "policy_bans_mx_questions_total", Help: "Questions for the hosts behind a destination: ok, timeout, trouble, remembered.",
 		}, []string{"result"}),
 	}
+	for _, kind := range []Kind{Email, Domain, IP, Name} {
+		m.bans.WithLabelValues(string(kind))
+	}
+	for _, result := range []string{"ok", "timeout", "trouble", "remembered"} {
+		m.questions.WithLabelValues(result)
+	}
+	return m
 }
 
 func (m *Metrics) loaded(b *book, now time.Time) {
