@@ -220,7 +220,12 @@ func (a artist) table(g grid, rank, least int) section {
 func (a artist) storage() section {
 	var lines []Line
 	for _, d := range a.answering() {
-		lines = append(lines, a.storageOf(d.last)...)
+		for _, l := range a.storageOf(d.last) {
+			if len(a.answering()) > 1 {
+				l = append(l, Span{"  " + clean(d.name, a.ASCII), Dim})
+			}
+			lines = append(lines, l)
+		}
 	}
 	return section{lines: lines, least: 1, rank: rankStorage, apart: true}
 }
