@@ -53,9 +53,9 @@ func checkCommand(words []string, dir string) error {
 // install.md and migration.md are run whole in internal/stack.
 func others() []string {
 	return []string{
-		"adduser", "apt", "apt-get", "cat", "cd", "chgrp", "chmod", "chown", "cp", "curl", "dig", "docker", "doveadm", "doveconf", "dpkg", "echo", "find",
-		"gpg", "grep", "install", "ip", "mariadb", "mkdir", "mysql", "openssl", "opendkim", "opendkim-testkey", "podman", "postfix", "postmap",
-		"postqueue", "promtool", "rm", "sed", "ss", "swaks", "umask", "zgrep",
+		"adduser", "apt", "apt-get", "cat", "cd", "chgrp", "chmod", "chown", "cp", "curl", "df", "dig", "docker", "doveadm", "doveconf", "dpkg", "echo", "find",
+		"gpg", "grep", "install", "ip", "ls", "mariadb", "mkdir", "mysql", "openssl", "opendkim", "opendkim-testkey", "podman", "postfix", "postmap",
+		"postqueue", "promtool", "redis-cli", "rm", "sed", "ss", "swaks", "umask", "zgrep",
 	}
 }
 
