@@ -2,6 +2,7 @@ package statuspage
 
 import (
 	"bytes"
+	"cmp"
 	"html/template"
 	"io"
 	"net"
@@ -81,6 +82,7 @@ func (p Page) write(w http.ResponseWriter, status int, r request) {
 	v.Result, v.Asked = r.result, r.asked
 	if v.Asking {
 		v.Maps = p.Ask.Maps()
+		v.Asked.Map = cmp.Or(v.Asked.Map, "virtual")
 	}
 	var out bytes.Buffer
 	if err := p.template.Execute(&out, v); err != nil {

@@ -2,6 +2,7 @@ package statuspage
 
 import (
 	"html/template"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,11 +28,10 @@ type view struct {
 	Now                              stamp
 	PID                              int
 
-	State    status.State
-	Verdict  string
-	NotReady string
-	Health   []status.Health
-	Charts   []chart
+	State   status.State
+	Verdict string
+	Health  []status.Health
+	Charts  []chart
 
 	Lookups     []lookups
 	Silent      string // maps that nobody asked
@@ -69,7 +69,7 @@ func newView(s status.Snapshot) view {
 	v := view{
 		Title: strings.TrimSpace("postern " + s.Host), Daemon: s.Daemon, Host: s.Host, Version: s.Version, PID: s.PID,
 		Now: at(s.Now, s.Now), Up: ago(s.Now.Sub(s.Started)),
-		NotReady: s.NotReady, Health: s.Health,
+		Health: healthRows(s.Health),
 	}
 	v.State, v.Verdict = verdict(s)
 	v.addCharts(s.Series)
@@ -93,23 +93,49 @@ func newView(s status.Snapshot) view {
 	return v
 }
 
+// healthRows puts what is bad first, and tables that are good into one row.
+func healthRows(all []status.Health) []status.Health {
+	var bad, poor, good []status.Health
+	var tables []string
+	for _, h := range all {
+		name, isTable := strings.CutPrefix(h.Name, "table ")
+		switch {
+		case h.State == status.Bad:
+			bad = append(bad, h)
+		case h.State == status.Poor:
+			poor = append(poor, h)
+		case isTable && h.Text == "":
+			tables = append(tables, name)
+		default:
+			good = append(good, h)
+		}
+	}
+	if len(tables) > 0 {
+		good = append(good, status.Health{Name: "tables " + strings.Join(tables, ", "), State: status.Good})
+	}
+	return slices.Concat(bad, poor, good)
+}
+
 // verdict is the worst that is known, in a sentence.
 func verdict(s status.Snapshot) (status.State, string) {
-	worst := status.Good
+	var bad, poor []string
 	for _, h := range s.Health {
-		if h.State == status.Bad || h.State == status.Poor && worst == status.Good {
-			worst = h.State
+		switch h.State {
+		case status.Bad:
+			bad = append(bad, h.Name)
+		case status.Poor:
+			poor = append(poor, h.Name)
 		}
 	}
 	switch {
 	case s.NotReady != "":
 		return status.Bad, "Postfix’s questions cannot be answered: " + s.NotReady
-	case worst == status.Bad:
-		return worst, "Mail is affected."
-	case worst == status.Poor:
-		return worst, "Something needs a look."
+	case len(bad) > 0:
+		return status.Bad, "Mail is affected: " + strings.Join(bad, ", ")
+	case len(poor) > 0:
+		return status.Poor, "Something needs a look: " + strings.Join(poor, ", ")
 	}
-	return worst, "All is well."
+	return status.Good, "All is well"
 }
 
 // at is a time for machines and, with the day where it is not today, for people.
