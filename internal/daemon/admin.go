@@ -79,7 +79,7 @@ func (a Admin) Validate() error {
 		return nil
 	}
 	if err := web.Validate(a.WebConfig); err != nil {
-		return fmt.Errorf("metrics: web_config %s: %w", a.WebConfig, err)
+		return fmt.Errorf("metrics: web_config %s: %s", a.WebConfig, withoutSecrets(err.Error()))
 	}
 	return nil
 }

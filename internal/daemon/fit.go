@@ -98,6 +98,7 @@ func (f *fitter) any(key string, value any) slog.Attr {
 // text bounds a text to what is left, or to least, after the addresses in it were
 // hidden: of one that is cut before, nobody could tell that it is an address.
 func (f *fitter) text(key, text string, least int) string {
+	text = withoutSecrets(text)
 	if f.hide != nil {
 		text = hidden(key, text[:min(len(text), 64<<10)], f.hide)
 	}
@@ -123,7 +124,7 @@ func whole(text string, limit int) int {
 // that has no domain, nothing else tells.
 func hidden(key, text string, hide func(string) string) string {
 	switch key {
-	case "sender", "recipient", "login", "address", "rewritten":
+	case "sender", "recipient", "login", "rewritten":
 		return hideField(text, hide)
 	}
 	return hide(text)

@@ -85,7 +85,7 @@ func splitParameter(l logicalLine) (parameter, error) {
 	}
 	end := strings.IndexAny(l.text, spaces+"=")
 	if end == 0 {
-		return parameter{}, fmt.Errorf("missing name in %q: write name = value", bounded(l.text))
+		return parameter{}, errors.New("missing name before '=': write name = value")
 	}
 	if end < 0 {
 		end = len(l.text)

@@ -48,7 +48,7 @@ func TestReadParameters(t *testing.T) {
 func TestReadParametersBad(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"no equals sign", "a = b\nquery SELECT 1\n", `f.cf:2: missing '=' after "query": write name = value`},
-		{"no name", "= b\n", `f.cf:1: missing name in "= b": write name = value`},
+		{"no name", "= b\n", `f.cf:1: missing name before '=': write name = value`},
 		{"NUL", "a = b\x00c\n", "f.cf:1: NUL byte in line: a text file is needed"},
 		{"all are told", "a\n\nb\n", "f.cf:1: missing '=' after \"a\": write name = value\nf.cf:3: missing '=' after \"b\": write name = value"},
 		{"too large", strings.Repeat("#", maxFile+1), "f.cf: file is larger than 1048576 bytes: not a mysql_table(5) file"},
