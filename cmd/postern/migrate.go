@@ -37,7 +37,8 @@ func newMigrate() *cobra.Command {
 			"postern.yaml for them, the lines for the switch and the lines for the way back. Both sides are asked\n" +
 			"the same keys, from the tables and from mail logs, and what they answer differently is listed with the\n" +
 			"reason. --prepare then writes postern.yaml, so that postern can be started; --apply switches Postfix, too.\n" +
-			"What was there is kept under another name. Nothing is started or reloaded. Exit status 1: it was refused because of differences without a known reason.",
+			"What was there is kept under another name. Nothing is started or reloaded.\n" +
+			"Exit status 1: it was refused because of differences without a known reason.",
 		Example: "  postern migrate --postfix /etc/postfix\n  postern migrate --postfix /etc/postfix --log /var/log/mail.log --prepare\n  postern migrate --postfix /etc/postfix --apply",
 		Args:    cobra.NoArgs,
 	}

@@ -42,7 +42,7 @@ func newSRSLookup(name, mapName, short, more, example string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     name + " [--config FILE] ADDRESS",
 		Short:   short,
-		Long:    short + ". " + more + "\nExit status 0: it is printed; 1: the address stays as it is, and the reason is on stderr; 75: trouble.",
+		Long:    short + ".\n" + more + "\nExit status 0: it is printed; 1: the address stays as it is, and the reason is on stderr; 75: trouble.",
 		Example: "  postern srs " + name + " " + example,
 		Args:    cobra.ExactArgs(1),
 	}

@@ -13,6 +13,12 @@
 // one another: 1h30m. A size is a number with B, KiB, MiB or GiB. A share is a
 // percentage. A rate is N/DURATION.
 //
+// # Secrets
+//
+// A password or a secret may be named as credential:NAME. It is the one that
+// systemd passes to the unit (LoadCredential=NAME:FILE), and where systemd passes
+// none, as to a command, the file NAME beside the configuration.
+//
 // # Who reads what
 //
 // Every block is parsed and validated whichever daemon runs, so that one
@@ -143,8 +149,7 @@ type Database struct {
 	// latter can be read-protected.
 	Password Secret `yaml:"password"`
 
-	// The file whose first line is the password of user, or credential:NAME
-	// for the one that systemd passes with LoadCredential=NAME.
+	// The file whose first line is the password of user, or credential:NAME.
 	// Example: /etc/postern/database.password
 	PasswordFile string `yaml:"password_file"`
 
