@@ -63,12 +63,15 @@ func (s *stage) press(keys ...any) {
 
 // seen is what stands on the screen.
 func (s *stage) seen() string {
-	cells, width, _ := s.GetContents()
+	width, height := s.Size()
 	var b strings.Builder
-	for i, c := range cells {
-		if b.WriteString(string(c.Runes)); (i+1)%width == 0 {
-			b.WriteString("\n")
+	for y := range height {
+		for x := 0; x < width; {
+			text, _, w := s.Get(x, y)
+			b.WriteString(text)
+			x += w
 		}
+		b.WriteString("\n")
 	}
 	return b.String()
 }
@@ -92,14 +95,14 @@ func after(d time.Duration) {
 func TestLiveShowsComingsAndGoings(t *testing.T) {
 	play(t, func(t *testing.T, s *stage) {
 		s.wants(t, "postern on mx.example.org", "well ready", "every 1s")
-		s.hidden = true
+		s.hide(true)
 		after(1100 * time.Millisecond)
 		s.wants(t, "well gone since", "no such file")
-		s.hidden = false
-		s.daemons["late"] = func(context.Context) (status.Snapshot, error) { return status.Snapshot{Daemon: "late"}, nil }
+		s.hide(false)
+		s.let("late", func(context.Context) (status.Snapshot, error) { return status.Snapshot{Daemon: "late"}, nil })
 		after(time.Second)
 		s.wants(t, "well ready", "late ready")
-		s.daemons["late"] = frozen
+		s.let("late", frozen)
 		after(4 * time.Second)
 		s.wants(t, "well ready", "late gone since", "no answer within 2s")
 	})
@@ -125,7 +128,7 @@ func TestKeys(t *testing.T) {
 		s.wants(t, "every 500ms")
 		s.press('p')
 		s.wants(t, "PAUSED")
-		s.hidden = true
+		s.hide(true)
 		after(5 * time.Second)
 		s.wants(t, "PAUSED", "well ready")
 		s.press('p')
@@ -158,7 +161,7 @@ func TestEnds(t *testing.T) {
 		"signal": func(s *stage) { s.cancel() },
 		"hangup": func(s *stage) { s.PostEvent(tcell.NewEventError(os.ErrClosed)) },
 		"frozen": func(s *stage) {
-			s.daemons["frozen"] = frozen
+			s.let("frozen", frozen)
 			after(1500 * time.Millisecond)
 			s.press('q')
 		},

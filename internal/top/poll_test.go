@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,11 +18,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // house is a source of daemons that a test makes come and go.
 type house struct {
+	sync.Mutex
 	daemons map[string]func(context.Context) (status.Snapshot, error)
 	hidden  bool // their sockets are away
 }
 
 func (h *house) Daemons() (names []string) {
+	h.Lock()
+	defer h.Unlock()
 	if h.hidden {
 		return nil
 	}
@@ -33,10 +37,30 @@ func (h *house) Daemons() (names []string) {
 }
 
 func (h *house) Ask(ctx context.Context, daemon string) (status.Snapshot, error) {
-	if ask := h.daemons[daemon]; ask != nil && !h.hidden {
+	h.Lock()
+	ask := h.daemons[daemon]
+	if h.hidden {
+		ask = nil
+	}
+	h.Unlock()
+	if ask != nil {
 		return ask(ctx)
 	}
 	return status.Snapshot{}, errors.New("no such file")
+}
+
+// hide has the sockets go away, or come back.
+func (h *house) hide(hidden bool) {
+	h.Lock()
+	defer h.Unlock()
+	h.hidden = hidden
+}
+
+// let has a daemon answer so.
+func (h *house) let(daemon string, ask func(context.Context) (status.Snapshot, error)) {
+	h.Lock()
+	defer h.Unlock()
+	h.daemons[daemon] = ask
 }
 
 func well(context.Context) (status.Snapshot, error) {
