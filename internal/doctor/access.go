@@ -49,6 +49,9 @@ func (a *accessCheck) relay() {
 		}
 		for _, r := range list[:closed] {
 			a.before(name, list[closed].Name, r)
+			for _, named := range a.host.behind(a.seat, r) {
+				a.before(name, list[closed].Name, named)
+			}
 		}
 		return // a list that is locked protects the other
 	}

@@ -53,10 +53,13 @@ INSERT INTO api_bans (ban_type, ban_value, reason) VALUES ('domain', 'spam.examp
 //	opendkim.conf  NAME VALUE replaces or adds; !NAME removes
 //	postern.yaml   the line that begins with "- this" is replaced by the "+ lines" behind it
 //	database.sql   rows, besides none
+//	postconf-m     the types of tables that Postfix has
 //	world          file PATH MODE OWNER:GROUP|missing|denied; ask SOCKET[:MAP] ANSWER;
 //	               dns TYPE NAME VALUE|none|trouble
 //	files/NAME     the content of /etc/postfix/NAME
 //	opendkim/NAME  the content of /etc/opendkim/NAME
+//	postern/NAME   the content of /etc/postern/NAME
+//	units/NAME     the content of /etc/systemd/system/NAME, packaged/NAME of /usr/lib/systemd/system/NAME
 func TestBroken(t *testing.T) {
 	folders, err := filepath.Glob("testdata/broken/*")
 	if err != nil || len(folders) < 40 {
@@ -95,6 +98,7 @@ func brokenHost(t *testing.T, folder string) (*Host, texts) {
 	x.opendkim = changeOpenDKIM(x.opendkim, optional(t, folder+"/opendkim.conf"))
 	x.yaml = patch(t, x.yaml, optional(t, folder+"/postern.yaml"))
 	h := host(t, x, "3.7", world(t, folder))
+	h.TableTypes = strings.Fields(optional(t, folder+"/postconf-m"))
 	rows := optional(t, folder+"/database.sql")
 	if rows == "" {
 		rows = goodRows
@@ -280,7 +284,7 @@ func world(t *testing.T, folder string) paper {
 			t.Fatalf("world: %q", line)
 		}
 	}
-	for in, there := range map[string]string{"/files/*": "/etc/postfix/", "/opendkim/*": "/etc/opendkim/"} {
+	for in, there := range map[string]string{"/files/*": "/etc/postfix/", "/units/*": "/etc/systemd/system/", "/packaged/*": "/usr/lib/systemd/system/", "/postern/*": "/etc/postern/", "/opendkim/*": "/etc/opendkim/"} {
 		files, _ := filepath.Glob(folder + in)
 		for _, f := range files {
 			p.content[there+filepath.Base(f)] = read(t, f)

@@ -38,8 +38,8 @@
 //
 // # Known limits
 //
-// Restriction classes are followed where a list names them, not where the result
-// of a table does. Regular expressions and queries are read for the word OK,
+// Restriction classes are followed where a list names them, and where the result
+// of a table in a file or in main.cf does; not behind a query. Regular expressions and queries are read for the word OK,
 // not understood. Names of hosts are resolved outside the chroot. Milters of
 // smtpd_milter_maps are not looked at.
 package doctor

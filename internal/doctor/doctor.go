@@ -37,6 +37,7 @@ func topics() []topic {
 		{"Bounces", bounceKinds, checkBounces},
 		{"Secrets", secretKinds, checkSecrets},
 		{"Sockets", socketKinds, checkSockets},
+		{"Units, folders and the metrics listener", installKinds, checkInstall},
 		{"Database", databaseKinds, checkDatabase},
 		{"Rows", rowKinds, checkRows},
 		{"DNS", dnsKinds, checkDNS},

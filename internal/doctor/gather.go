@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"postern/internal/config"
@@ -52,6 +53,9 @@ func (h *Host) readPostfix(ctx context.Context, named bool) {
 	defaults, err := postconf.Program{}.Defaults(ctx, h.PostfixDir)
 	if err == nil {
 		h.Version, _ = defaults.Get("mail_version")
+		if types, err := (postconf.Program{}).Run(ctx, h.PostfixDir, "-m"); err == nil {
+			h.TableTypes = strings.Fields(types)
+		}
 	} else {
 		defaults = postconf.Builtin()
 	}

@@ -22,7 +22,8 @@ type Host struct {
 	PostfixErr error
 	// PostfixAbsent says that there is no folder, and none was named.
 	PostfixAbsent bool
-	Version       string // mail_version; "" if Postfix could not be asked
+	Version       string   // mail_version; "" if Postfix could not be asked
+	TableTypes    []string // postconf -m; nil if Postfix could not be asked
 
 	OpenDKIMFile string
 	OpenDKIM     *OpenDKIM // nil: see OpenDKIMErr, or there is none

@@ -102,6 +102,13 @@ func checkRestrictions(_ context.Context, h *Host, f *findings) {
 		checkRelayLock(h, s, f)
 		for _, list := range postconf.RestrictionLists() {
 			checkWords(s, list, f)
+			for _, r := range flat(s, list) {
+				for _, named := range h.behind(s, r) {
+					if !isRestriction(named) {
+						f.add("restriction-unknown", orFile(named.Place, s.service.Place), "correct the word, or remove it", "%s: %s %.80s leads to a class in which %.60q is no restriction: smtpd answers 451 (server configuration error) when it comes to it", s.list(list), r.Name, r.Argument, named.Name)
+					}
+				}
+			}
 		}
 		for _, e := range elements() {
 			if e.role == s.role && !e.stands(s) {

@@ -16,6 +16,7 @@ func tableKinds() []Kind {
 	return []Kind{
 		{"mysql-left", Warning, "a table is asked of the database by Postfix itself: a connection per process, and deferred mail while the database is away"},
 		{"mysql-localhost", Error, "hosts = localhost is a unix socket, which a chrooted service cannot see: every lookup fails and mail is deferred"},
+		{"table-type-missing", Error, "Postfix has no dictionary for a type of table, whose package is not installed: every lookup fails and mail is deferred"},
 		{"mysql-unread", Note, "a .cf file could not be read and was not looked at"},
 		{"mysql-ban-pattern", Error, "a .cf query selects ban_pattern, which api_bans does not have: all mail that asks it is deferred"},
 		{"tcp-table", Warning, "a tcp: table that is away costs nine seconds for each lookup"},
@@ -39,6 +40,7 @@ func checkTables(ctx context.Context, h *Host, f *findings) {
 			continue // it has the tables of another parameter
 		}
 		t := &tableCheck{host: h, lookup: l, findings: f, at: h.placeOf(l)}
+		t.dictionary()
 		switch {
 		case l.Refused && (l.Table.Is("socketmap", "tcp") || l.Table.Proxy):
 			f.add("table-refused", t.at, "keep a mysql: or a file table here", "%s: %s refuses %s: its lookups fail", l.Parameter, l.Service.Daemon(), l.Table.Text)
@@ -77,6 +79,17 @@ func (h *Host) placeOf(l postconf.Lookup) string {
 // use names the parameter, and the restriction in it.
 func (t *tableCheck) use() string {
 	return strings.TrimSpace(t.lookup.Parameter + " " + t.lookup.Restriction)
+}
+
+// dictionary wants the type of the table among those of postconf -m. Debian has
+// packages for some.
+func (t *tableCheck) dictionary() {
+	kind := t.lookup.Table.Type
+	packages := []string{"mysql", "pgsql", "ldap", "sqlite", "pcre", "lmdb", "cdb", "mongodb"}
+	if len(t.host.TableTypes) == 0 || slices.Contains(t.host.TableTypes, kind) || !slices.Contains(packages, kind) {
+		return
+	}
+	t.add("table-type-missing", t.at, "apt install postfix-"+kind, "%s: postconf -m has no %s: %s fails and its mail is deferred", t.use(), kind, t.lookup.Table.Text)
 }
 
 // mysql looks at a mysql_table(5) file.
