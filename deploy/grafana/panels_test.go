@@ -64,6 +64,9 @@ func table(title, about, expr string, hide ...string) spec {
 // wide is s over so many columns.
 func (s spec) wide(w int) spec { s.w = w; return s }
 
+// high is s over so many lines.
+func (s spec) high(h int) spec { s.h = h; return s }
+
 // layout gives panels their numbers and places.
 type layout struct{ id, y int }
 

@@ -75,7 +75,7 @@ func srs() []spec {
 			ask{`sum by (result) (rate(postern_srs_rewrites_total{@, direction="reverse"}[$__rate_interval]))`, "{{result}}"}),
 		graph("Forged, expired, unknown", "Bounces refused, within five minutes.", "short",
 			ask{`sum by (instance, result) (increase(postern_srs_rewrites_total{@, direction="reverse", result=~"forged|expired|unknown"}[5m]))`, "{{instance}} {{result}}"}),
-		table("Secrets", "What each secret does on each host: all hosts must agree on who signs.", `postern_srs_secret_info{@}`, "Value"),
+		table("Secrets", "What each secret does on each host: all hosts must agree on who signs.", `postern_srs_secret_info{@}`, "Value").high(8),
 		graph("Milter", "What became of messages and recipients that the SRS milter saw.", "reqps",
 			ask{`sum by (result) (rate(postern_srs_milter_results_total{@}[$__rate_interval]))`, "{{result}}"}).wide(12),
 		graph("Store: senders", "Envelope senders too long to be embedded, kept for their bounces.", "short", ask{`postern_srs_store_entries{@}`, "{{instance}}"}),
