@@ -71,7 +71,7 @@ type Policyd struct {
 
 	// The file whose first line is the password of the Redis server, or
 	// credential:NAME.
-	// Example: redis.password
+	// Example: credential:redis.password
 	StatePasswordFile string `yaml:"state_password_file"`
 
 	// The file whose first line is the secret by which keys in Redis are
