@@ -70,16 +70,14 @@ func (a *assembly) tableFacts() []status.TableFact {
 // shown is an error as a page may show it: on a line, without an address.
 func shown(err error) string { return oneline.Log(daemon.MaskAddresses(err.Error())) }
 
-// place is a location without what may be secret: a user, a password, options.
+// place is a location without its scheme and without what may be secret: a
+// user, a password, options.
 func place(at string) string {
-	if path, isFile := strings.CutPrefix(at, "sqlite:"); isFile {
-		return path
-	}
-	scheme, rest, _ := strings.Cut(at, ":")
+	_, rest, _ := strings.Cut(at, ":")
 	rest = strings.TrimPrefix(rest, "//")
 	rest = rest[strings.LastIndexByte(rest, '@')+1:]
 	rest, _, _ = strings.Cut(rest, "?")
-	return scheme + " " + rest
+	return rest
 }
 
 // serveStatus answers the Snapshot, for `postern top`.

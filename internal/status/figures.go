@@ -66,7 +66,8 @@ func (v view) tables() []Table {
 	var all []Table
 	for s, rows := range v.now.reading {
 		if s.family == tableRows {
-			all = append(all, Table{Name: s.labels[0], Rows: rows, Age: v.now.reading[series{tableAge, s.labels}]})
+			age, loaded := v.now.reading[series{tableAge, s.labels}]
+			all = append(all, Table{Name: s.labels[0], Rows: rows, Loaded: loaded, Age: age})
 		}
 	}
 	slices.SortFunc(all, func(a, b Table) int { return cmp.Compare(a.Name, b.Name) })

@@ -64,9 +64,10 @@ type Cache struct {
 
 // Table is a loaded table.
 type Table struct {
-	Name string  `json:"name"`
-	Rows float64 `json:"rows"`
-	Age  float64 `json:"age_seconds"` // since it was known to be current
+	Name   string  `json:"name"`
+	Rows   float64 `json:"rows"`
+	Loaded bool    `json:"loaded"`      // it was read, from the database or from its copy on disk
+	Age    float64 `json:"age_seconds"` // since it was known to be current; 0 if it is not loaded
 }
 
 // Database is one server and the pool of connections to it.

@@ -199,7 +199,11 @@ func (v *view) addStores(s status.Snapshot) {
 			pair{"Connections in use", count(d.InUse) + " of " + count(d.Max)}, pair{"Connections open", count(d.Open)})
 	}
 	for _, t := range s.Tables {
-		v.Tables = append(v.Tables, table{t.Name, count(t.Rows), ago(seconds(t.Age))})
+		current := "never"
+		if t.Loaded {
+			current = ago(seconds(t.Age)) + " ago"
+		}
+		v.Tables = append(v.Tables, table{t.Name, count(t.Rows), current})
 	}
 }
 
