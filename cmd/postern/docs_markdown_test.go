@@ -28,7 +28,7 @@ func markdownFaults(prose string) (faults []string) {
 		`(?m)^[*-] \[[ xX]\].*`:                                  "task lists are no part of CommonMark",
 		`~~[^~]+~~`:                                              "strike-through is no part of CommonMark",
 		`</?[a-zA-Z][^>:]*>`:                                     "HTML (an address or a placeholder is written as code)",
-		`(^|[\s(])https?://[^\s<>)]+`:                            "a bare address is a link on some hosts only: <https://…>",
+		`(^|\s|[^\]]\()https?://[^\s<>)]+`:                       "a bare address is a link on some hosts only: <https://…>",
 		`(^|\s)#[0-9]+\b|(^|\s)[\w.-]+/[\w.-]+#[0-9]+|(^|\s)@\w`: "a reference that one host makes a link of",
 		`\$\$|\\\(|\\\[`:                                         "mathematics",
 		"\t":                                                     "a tab",

@@ -53,9 +53,9 @@ func checkCommand(words []string, dir string) error {
 // install.md and migration.md are run whole in internal/stack.
 func others() []string {
 	return []string{
-		"adduser", "apt", "apt-get", "cat", "cd", "chgrp", "chmod", "chown", "cp", "curl", "df", "dig", "docker", "doveadm", "doveconf", "dpkg", "echo", "find",
-		"gpg", "grep", "install", "ip", "ls", "mariadb", "mkdir", "mysql", "openssl", "opendkim", "opendkim-testkey", "podman", "postfix", "postmap",
-		"postqueue", "promtool", "redis-cli", "rm", "sed", "ss", "swaks", "umask", "zgrep",
+		"adduser", "apt", "apt-get", "awk", "cat", "cd", "chgrp", "chmod", "chown", "cp", "curl", "df", "df", "dig", "docker", "doveadm", "doveconf", "dpkg", "echo", "find",
+		"go", "gpg", "grep", "install", "ip", "ls", "mariadb", "mkdir", "mysql", "openssl", "opendkim", "opendkim-testkey", "podman", "postfix", "postmap",
+		"postqueue", "promtool", "redis-cli", "resolvectl", "rm", "sed", "ss", "sudo", "swaks", "tail", "umask", "zgrep",
 	}
 }
 
@@ -92,10 +92,11 @@ func checkUnits(args []string) error {
 		"start", "stop", "restart", "reload", "try-restart", "enable", "disable", "mask", "unmask", "status", "is-active", "daemon-reload", "edit", "cat",
 		"show", "list-sockets", "security", "verify", "set-property", "reload-or-restart",
 	}
+	valued := []string{"-p", "--property", "-n", "--lines", "-o", "--output", "--since", "--until", "-g", "--grep"}
 	values := regexp.MustCompile(`^[0-9]+$|[=':"]|^(today|yesterday|now|short(-[a-z]+)*|json|cat)$|^/`)
-	for _, arg := range args {
+	for i, arg := range args {
 		name := strings.TrimSuffix(arg, ".service")
-		if strings.HasPrefix(arg, "-") || slices.Contains(verbs, arg) || slices.Contains(around, name) || values.MatchString(arg) {
+		if i > 0 && slices.Contains(valued, args[i-1]) || strings.HasPrefix(arg, "-") || slices.Contains(verbs, arg) || slices.Contains(around, name) || values.MatchString(arg) {
 			continue
 		}
 		if !strings.Contains(name, ".") {
