@@ -20,7 +20,7 @@ func floors() [][]string {
 		{"internal/store", "internal/filemap", "internal/maps", "internal/twin", "socketmap", "tcptable", "srsd", "srsd/milter", "policyd"},
 		{"internal/mysqltable", "internal/config", "internal/scratch", "internal/admin", "internal/incident", "policyd/bans", "policyd/fromguard", "policyd/greylist", "policyd/limit", "policyd/spf", "policyd/srsguard"},
 		{"internal/scratch/scratchtest", "internal/scratch/trixie", "internal/demo", "internal/debian/install", "internal/site/configure", "internal/manual", "internal/doctor", "internal/migrate"},
-		{"internal/scratch/machine"},
+		{"internal/scratch/machine", "internal/manual/write"},
 		{"cmd/postern", "internal/bench"},
 	}
 }
