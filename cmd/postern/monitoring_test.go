@@ -182,6 +182,26 @@ func TestMetricsThatAreNamed(t *testing.T) {
 	}
 }
 
+// TestRecordingsAreNamed: what rules take from recordings is recorded.
+func TestRecordingsAreNamed(t *testing.T) {
+	rules, recorded, used := readRules(t), map[string]bool{}, map[string]bool{}
+	for _, e := range rules.expressions() {
+		for _, name := range regexp.MustCompile(`\bpostern:[a-z0-9_:]+`).FindAllString(e.expr, -1) {
+			used[name] = true
+		}
+	}
+	for _, g := range rules.Groups {
+		for _, rule := range g.Rules {
+			recorded[rule.Record] = true
+		}
+	}
+	for name := range used {
+		if !recorded[name] {
+			t.Errorf("%s: nothing records %s", rulesFile, name)
+		}
+	}
+}
+
 // TestWrongMentions: the test above can fail.
 func TestWrongMentions(t *testing.T) {
 	families := exposed(t)
