@@ -48,12 +48,24 @@ func CommandPage(cmd *cobra.Command, date time.Time) []byte {
 
 // synopsis writes the line of usage, the command itself in bold.
 func (p *page) synopsis(cmd *cobra.Command) {
-	arguments := strings.TrimSpace(strings.TrimPrefix(cmd.UseLine(), cmd.CommandPath()))
-	arguments = strings.TrimSuffix(strings.TrimSuffix(arguments, "[flags]"), " ")
+	arguments := strings.TrimSpace(strings.TrimPrefix(cmd.Use, cmd.Name()))
 	if cmd.HasAvailableSubCommands() && arguments == "" {
-		arguments = "COMMAND"
+		arguments = "COMMAND [OPTION]... [ARGUMENT]..."
+	} else if !spellsOptions(cmd) {
+		arguments = "[OPTION]... " + arguments
 	}
 	p.line(strings.TrimSpace(`\fB` + literal(cmd.CommandPath()) + `\fR ` + literal(arguments)))
+}
+
+// spellsOptions reports whether the line of usage has every flag in it.
+func spellsOptions(cmd *cobra.Command) bool {
+	all := true
+	cmd.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden && f.Name != "help" && !strings.Contains(cmd.Use, "--"+f.Name) {
+			all = false
+		}
+	})
+	return all
 }
 
 // aliases tells other names of a command.
@@ -96,7 +108,7 @@ func (p *page) options(cmd *cobra.Command) {
 		if name != "" {
 			term += " " + strings.ToUpper(name)
 		}
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" && f.DefValue != "0" && !strings.Contains(usage, "default") {
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" && f.DefValue != "0" && !strings.Contains(usage, "(default") {
 			usage += ". Default: " + f.DefValue
 		}
 		p.item(term, "", upperFirst(usage)+".")
@@ -142,7 +154,11 @@ func references(cmd *cobra.Command) (pages []string) {
 			pages = append(pages, PageName(sub)+"(8)")
 		}
 	}
-	return append(pages, "postern.yaml(5)")
+	pages = append(pages, "postern.yaml(5)")
+	if !cmd.HasParent() {
+		pages = append(pages, "postfix(1)", "socketmap_table(5)", "tcp_table(5)", "mysql_table(5)")
+	}
+	return pages
 }
 
 // apart takes the sentences on exit statuses out of a description.

@@ -91,6 +91,7 @@ func TestCommandPage(t *testing.T) {
 		Example: "  postern ask x\n  postern ask y", Run: func(*cobra.Command, []string) {},
 	}
 	ask.Flags().StringP("as", "a", "me", "ask as `name`")
+	ask.Flags().String("metrics", "off", "without --defaults: `where`")
 	hidden := &cobra.Command{Use: "hidden", Hidden: true, Run: func(*cobra.Command, []string) {}}
 	root.AddCommand(ask, hidden)
 	if got := len(Commands(root)); got != 2 {
@@ -98,7 +99,7 @@ func TestCommandPage(t *testing.T) {
 	}
 	page := string(CommandPage(ask, time.Unix(0, 0).UTC()))
 	for _, want := range []string{
-		`postern\-ask \- ask for a key`, `\fBpostern ask\fR [\-\-as NAME] KEY`, "Ask for a key. It is quick.\n", "Exit status 0: found; 1: not found.\n",
+		`postern\-ask \- ask for a key`, `\fBpostern ask\fR [OPTION]... [\-\-as NAME] KEY`, "Default: off.\n", "Ask for a key. It is quick.\n", "Exit status 0: found; 1: not found.\n",
 		`\fB\-a, \-\-as NAME\fR` + "\nAsk as name. Default: me.\n", "postern ask x\npostern ask y\n", ".BR postern (8),\n.BR postern.yaml (5)\n",
 	} {
 		if !strings.Contains(page, want) {
