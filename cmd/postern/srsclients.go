@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 
 	"postern/internal/config"
 	"postern/internal/daemon"
@@ -58,8 +61,9 @@ func onlySRS(m lookup.Map, reason string) lookup.Map {
 	})
 }
 
-// dialable is a listener as net.Dial takes it; not ok if it is none, or a
-// descriptor that only its owner knows.
+// dialable is the first listener that we can ask, as net.Dial takes it; not ok if
+// there is none. A descriptor is known to its owner only, and a unix socket may
+// be closed to our user, such as Postfix's to a daemon that is not in its group.
 func dialable(listeners ...config.Listener) (network, address string, ok bool) {
 	for _, l := range listeners {
 		at, err := daemon.ParseAt(l.At)
@@ -68,7 +72,9 @@ func dialable(listeners ...config.Listener) (network, address string, ok bool) {
 		}
 		switch at.Kind {
 		case daemon.Unix:
-			return "unix", at.Path, true
+			if !errors.Is(unix.Access(at.Path, unix.W_OK), fs.ErrPermission) {
+				return "unix", at.Path, true
+			}
 		case daemon.Inet:
 			return "tcp", net.JoinHostPort(cmp.Or(at.Host, "localhost"), strconv.Itoa(at.Port)), true
 		}
