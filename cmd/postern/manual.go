@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -49,16 +50,16 @@ func manualFiles(root *cobra.Command, epoch string) (map[string][]byte, error) {
 	for _, cmd := range manual.Commands(root) {
 		files["man/"+manual.PageName(cmd)+".8"] = manual.CommandPage(cmd, date)
 	}
-	var bash, zsh, fish bytes.Buffer
-	for name, write := range map[string]func() error{
-		"postern.bash": func() error { return root.GenBashCompletionV2(&bash, true) },
-		"_postern":     func() error { return root.GenZshCompletion(&zsh) },
-		"postern.fish": func() error { return root.GenFishCompletion(&fish, true) },
+	for name, write := range map[string]func(io.Writer) error{
+		"postern.bash": func(w io.Writer) error { return root.GenBashCompletionV2(w, true) },
+		"_postern":     root.GenZshCompletion,
+		"postern.fish": func(w io.Writer) error { return root.GenFishCompletion(w, true) },
 	} {
-		if err := write(); err != nil {
+		var script bytes.Buffer
+		if err := write(&script); err != nil {
 			return nil, err
 		}
-		files["completions/"+name] = map[string]*bytes.Buffer{"postern.bash": &bash, "_postern": &zsh, "postern.fish": &fish}[name].Bytes()
+		files["completions/"+name] = script.Bytes()
 	}
 	return files, nil
 }
