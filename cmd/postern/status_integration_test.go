@@ -73,7 +73,7 @@ func TestStatusPageInATextBrowser(t *testing.T) {
 		t.Fatalf("w3m: %v: %s", err, &trouble)
 	}
 	for _, want := range []string{
-		"All is well", "Health", "State", "What it means", "Last decisions", "Recipient", "Top rules", "bans sender_domain reject",
+		"All is well", "Health", "database ", "tables domain", "Last decisions", "Recipient", "Top rules", "bans sender_domain reject",
 		"m***@banned.test", "192.0.2.7", "Maps", "virtual", "Not asked since the start", "Database", "Tables", "api_bans", "SRS", "Connections",
 		"<***@example.org", "Mail addresses are masked",
 	} {

@@ -166,6 +166,7 @@ func (s *served) traffic(t *testing.T, rounds int) {
 		request("policy_context=data", "protocol_state=DATA", fmt.Sprintf("instance=c%d", n), `sender="><img src=x onerror=alert(1)>@example.org`, "sasl_username=alice", "recipient_count=1", "client_address=198.51.100.7")
 		request("policy_context=data", "protocol_state=DATA", fmt.Sprintf("instance=d%d", n), "sender=eve.secret@example.org", "sasl_username=<b>eve.secret</b>@example.org", "recipient_count=1", "client_address=198.51.100.8")
 	}
+	time.Sleep(1100 * time.Millisecond) // a reading of before may serve for a second
 }
 
 // dialMaps asks over one socketmap connection.

@@ -29,7 +29,7 @@ func busy() status.Snapshot {
 			{Name: "database 192.0.2.5", State: status.Poor, Text: "cannot be reached: known addresses are answered from memory"},
 			{Name: "table alias", State: status.Good},
 			{Name: "table domain", State: status.Good},
-			{Name: "redis redis 192.0.2.6:6379", State: status.Bad, Text: "is away"},
+			{Name: "redis 192.0.2.6:6379", State: status.Bad, Text: "is away"},
 			{Name: "policy", State: status.Good},
 		},
 		Lookups: []status.Lookups{
@@ -123,7 +123,7 @@ func TestPages(t *testing.T) {
 // that the template has, and no attribute that runs anything.
 func TestHostileTexts(t *testing.T) {
 	allowed := map[string]bool{}
-	for _, name := range strings.Fields("html head meta title link style body header h1 h2 h3 p span nav a time main section table thead tbody tr th td figure figcaption svg polygon polyline div footer") {
+	for _, name := range strings.Fields("html head meta title link style body header h1 h2 h3 p span nav a time main section ul li table thead tbody tr th td figure figcaption svg polygon polyline div footer") {
 		allowed[name] = true
 	}
 	tokens := html.NewTokenizer(get(of(hostile()), "/", "localhost").Body)

@@ -31,6 +31,7 @@ type view struct {
 	State   status.State
 	Verdict string
 	Health  []status.Health
+	Fine    []string // what is good
 	Charts  []chart
 
 	Lookups     []lookups
@@ -69,8 +70,8 @@ func newView(s status.Snapshot) view {
 	v := view{
 		Title: strings.TrimSpace("postern " + s.Host), Daemon: s.Daemon, Host: s.Host, Version: s.Version, PID: s.PID,
 		Now: at(s.Now, s.Now), Up: ago(s.Now.Sub(s.Started)),
-		Health: healthRows(s.Health),
-	}
+			}
+	v.Health, v.Fine = sorted(s.Health)
 	v.State, v.Verdict = verdict(s)
 	v.addCharts(s.Series)
 	v.addLookups(s.Lookups)
@@ -93,27 +94,30 @@ func newView(s status.Snapshot) view {
 	return v
 }
 
-// healthRows puts what is bad first, and tables that are good into one row.
-func healthRows(all []status.Health) []status.Health {
-	var bad, poor, good []status.Health
+// sorted puts what is bad first; what is good and has nothing to say is named
+// apart, tables together.
+func sorted(all []status.Health) (rows []status.Health, fine []string) {
+	var poor, good []status.Health
 	var tables []string
 	for _, h := range all {
 		name, isTable := strings.CutPrefix(h.Name, "table ")
 		switch {
 		case h.State == status.Bad:
-			bad = append(bad, h)
+			rows = append(rows, h)
 		case h.State == status.Poor:
 			poor = append(poor, h)
-		case isTable && h.Text == "":
+		case h.Text != "":
+			good = append(good, h)
+		case isTable:
 			tables = append(tables, name)
 		default:
-			good = append(good, h)
+			fine = append(fine, h.Name)
 		}
 	}
 	if len(tables) > 0 {
-		good = append(good, status.Health{Name: "tables " + strings.Join(tables, ", "), State: status.Good})
+		fine = append(fine, "tables "+strings.Join(tables, ", "))
 	}
-	return slices.Concat(bad, poor, good)
+	return slices.Concat(rows, poor, good), fine
 }
 
 // verdict is the worst that is known, in a sentence.

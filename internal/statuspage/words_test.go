@@ -57,11 +57,15 @@ func TestVerdict(t *testing.T) {
 }
 
 func TestTheBadComesFirst(t *testing.T) {
+	rows, fine := sorted(append(busy().Health, status.Health{Name: "srs store", State: status.Good, Text: "was not asked yet"}))
 	var names []string
-	for _, h := range healthRows(busy().Health) {
+	for _, h := range rows {
 		names = append(names, h.Name)
 	}
-	if got, want := strings.Join(names, "; "), "redis redis 192.0.2.6:6379; database 192.0.2.5; policy; tables alias, domain"; got != want {
+	if got, want := strings.Join(names, "; "), "redis 192.0.2.6:6379; database 192.0.2.5; srs store"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+	if got, want := strings.Join(fine, "; "), "policy; tables alias, domain"; got != want {
+		t.Errorf("fine: %s, want %s", got, want)
 	}
 }
