@@ -44,6 +44,7 @@ func playScripts(t *testing.T, dir string, variables ...string) {
 			"await":     awaitText,
 			"get":       getPage,
 			"signal":    sendSignal,
+			"until":     awaitOutput,
 			"expand":    expandFile,
 			"tcptable":  askTCPTable,
 			"socketmap": askSocketmap,

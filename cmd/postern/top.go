@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"postern/internal/config"
 	"postern/internal/status"
@@ -73,12 +75,15 @@ func (s controlSource) Ask(ctx context.Context, daemon string) (snapshot status.
 	if err == nil {
 		err = json.Unmarshal(text, &snapshot)
 	}
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		err = errno // "connection refused" says it all; a line has no room for the way there
+	}
 	return snapshot, err
 }
 
 // topLive shows the daemons until the user has seen enough.
 func topLive(cmd *cobra.Command, t top.Top, dir string) error {
-	if terminalWidth(cmd.OutOrStdout()) == 0 {
+	if out, ok := cmd.OutOrStdout().(*os.File); !ok || !term.IsTerminal(int(out.Fd())) {
 		return usage("top: standard output is no terminal: use --once for one picture, --json for programs")
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)

@@ -26,15 +26,17 @@ func stopProcess(signals <-chan os.Signal) {
 	}
 }
 
-// suspend gives the terminal back for as long as the process is suspended.
-func (l *live) suspend() { l.away(l.stop) }
+// suspend gives the terminal back for as long as the process is suspended;
+// false: it could not be taken again.
+func (l *live) suspend() bool { return l.away(l.stop) }
 
 // resume takes the terminal anew: the shell has set it for itself while the
-// process was stopped by a signal.
-func (l *live) resume() { l.away(func() {}) }
+// process was stopped by a signal. A terminal that hangs up sends SIGCONT, too:
+// then it cannot be taken.
+func (l *live) resume() bool { return l.away(func() {}) }
 
 // away does something while the terminal is as it was before.
-func (l *live) away(do func()) {
+func (l *live) away(do func()) bool {
 	done := make(chan error, 1)
 	go func() { done <- l.screen.Suspend() }()
 	for waiting := true; waiting; {
@@ -45,7 +47,9 @@ func (l *live) away(do func()) {
 		}
 	}
 	do()
-	if err := l.screen.Resume(); err == nil {
-		l.screen.Sync()
+	if err := l.screen.Resume(); err != nil {
+		return false
 	}
+	l.screen.Sync()
+	return true
 }

@@ -28,7 +28,7 @@ func (l *live) key(e *tcell.EventKey) bool {
 	case tcell.KeyCtrlL:
 		l.screen.Sync()
 	case tcell.KeyCtrlZ:
-		l.suspend()
+		return l.suspend()
 	case tcell.KeyEscape:
 		l.view.Help = false
 	case tcell.KeyTab:

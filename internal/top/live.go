@@ -87,7 +87,7 @@ func (l *live) next(ctx context.Context) bool {
 	case event := <-l.events:
 		return l.event(event)
 	case <-l.signals:
-		l.resume()
+		return l.resume()
 	case a := <-l.poller.answers:
 		delete(l.poller.asking, a.Daemon)
 		if !l.view.Paused {
@@ -101,26 +101,37 @@ func (l *live) next(ctx context.Context) bool {
 	return true
 }
 
-// draw puts the picture onto the screen.
+// draw puts the picture onto the screen, each cell of it: what has not changed
+// the screen does not send.
 func (l *live) draw() {
 	if !l.view.Paused {
 		l.view.Now = l.Now()
 	}
 	width, height := l.screen.Size()
-	l.screen.Clear()
 	colours := l.screen.Colors() >= 8
-	for y, line := range l.model.Picture(l.view, width, max(1, height)) {
+	lines := l.model.Picture(l.view, width, max(1, height))
+	for y := range height {
 		x := 0
-		for _, span := range line {
-			for rest, w := span.Text, 0; rest != ""; x += w {
-				rest, w = l.screen.Put(x, y, rest, style(span.Look, colours))
-				if w == 0 {
-					break
-				}
-			}
+		if y < len(lines) {
+			x = l.write(y, lines[y], colours)
+		}
+		for ; x < width; x++ {
+			l.screen.Put(x, y, " ", tcell.StyleDefault)
 		}
 	}
 	l.screen.Show()
+}
+
+// write puts a line onto the screen and tells where it ends.
+func (l *live) write(y int, line Line, colours bool) (x int) {
+	for _, span := range line {
+		for rest, w := span.Text, 0; rest != ""; x += w {
+			if rest, w = l.screen.Put(x, y, rest, style(span.Look, colours)); w == 0 {
+				return x
+			}
+		}
+	}
+	return x
 }
 
 // style is how a look looks, on a terminal without colours, too.
