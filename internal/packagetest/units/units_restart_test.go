@@ -60,7 +60,8 @@ const pace = time.Millisecond
 // streamLookups feeds postmap(1), as Postfix's user, until ctx ends. It ends with
 // an error at the first question without an answer.
 func streamLookups(ctx context.Context, count *atomic.Int64) error {
-	cmd := exec.Command("runuser", "-u", "postfix", "--", "postmap", "-q", "-", "socketmap:unix:/var/spool/postfix/postern/socketmap:virtual")
+	// Postfix's daemons ignore SIGPIPE; postmap does as it is told.
+	cmd := exec.Command("runuser", "-u", "postfix", "--", "sh", "-c", "trap '' PIPE; exec postmap -q - socketmap:unix:/var/spool/postfix/postern/socketmap:virtual")
 	var out, trouble strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &trouble
 	in, err := cmd.StdinPipe()
