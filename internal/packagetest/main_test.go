@@ -17,7 +17,7 @@ import (
 const (
 	// debianVariable chooses the Debian of the machine: "trixie" is 13, nothing is this one.
 	debianVariable = "POSTERN_DEBIAN"
-	// packagesVariable is the folder with what was built, inside.
+	// packagesVariable is the folder with what was built. Who sets it has built before.
 	packagesVariable = "POSTERN_PACKAGES"
 )
 
@@ -44,13 +44,15 @@ func runInside() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	dir, err := os.MkdirTemp("", "postern-package-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	if err := buildPackages(ctx, repository, dir); err != nil {
-		return 0, err
+	dir := os.Getenv(packagesVariable)
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "postern-package-"); err != nil {
+			return 0, err
+		}
+		defer os.RemoveAll(dir)
+		if err := buildPackages(ctx, repository, dir); err != nil {
+			return 0, err
+		}
 	}
 	return machine.Run(ctx, machine.Options{
 		Root:     root,

@@ -46,11 +46,13 @@ func install(t *testing.T, version string) string {
 // purged purges the package with the end of the test, and now.
 func purged(t *testing.T) {
 	t.Helper()
-	purge := "dpkg -P postern; rm -rf /etc/systemd/system/postern*; systemctl daemon-reload"
-	sh(t, purge)
+	purge := "dpkg -P postern; rm -rf /etc/systemd/system/postern* /etc/systemd/system/*.wants/postern*; systemctl daemon-reload"
+	// Debian's hosts have these folders; the machine may have what runs of other tests left.
+	sh(t, purge+`; mkdir -p /etc/systemd/system/multi-user.target.wants /etc/systemd/system/sockets.target.wants
+rm -rf /etc/postern /var/lib/postern* /run/postern /var/spool/postfix/postern`)
 	t.Cleanup(func() {
 		if t.Failed() {
-			out, _ := try("systemctl status --no-pager 'postern*'; journalctl --no-pager -n 60 -u 'postern*'")
+			out, _ := try("journalctl --no-pager -n 60 -u 'postern*'")
 			t.Log(out)
 		}
 		if out, err := try(purge); err != nil {
