@@ -93,7 +93,7 @@ configure:
 pages: build
 	rm -rf bin/man bin/completions bin/etc
 	bin/postern manual bin
-	$(GO) run ./internal/manual/write bin
+	CGO_ENABLED=0 $(GO) run -trimpath -buildvcs=false ./internal/manual/write bin
 
 install: pages
 	deploy/install bin/postern '$(DESTDIR)' '$(PREFIX)'
