@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -46,6 +47,30 @@ func TestRestart(t *testing.T) {
 	if log := must(t, "journalctl --no-pager -o cat -u postern.socket"); strings.Contains(log, "Failed") {
 		t.Errorf("the socket unit: %s", log)
 	}
+}
+
+// TestCrashes kills the process under running lookups: Postfix's client asks
+// again, and the socket keeps the question for the next process.
+func TestCrashes(t *testing.T) {
+	begin(t, "postern")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var lookups atomic.Int64
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() { check(t, streamLookups(ctx, &lookups)) })
+	}
+	for range 3 {
+		await(t, "postern is up", func() bool { return property(t, "postern", "ActiveState") == "active" })
+		before, pid := lookups.Load(), mainPID(t, "postern")
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "another process", func() bool { now := mainPID(t, "postern"); return now != 0 && now != pid })
+		await(t, "questions after the crash", func() bool { return lookups.Load() > before+5000 }) // past what a pipe holds
+	}
+	cancel()
+	group.Wait()
 }
 
 func check(t *testing.T, err error) {

@@ -94,17 +94,22 @@ func TestSecrets(t *testing.T) {
 	begin(t, "postern")
 	pid := mainPID(t, "postern")
 	must(t, fmt.Sprintf("test $(ps -o user= -p %d) = postern", pid))
-	for _, user := range []string{"nobody", "postfix", "postern-srsd", "postern-policyd"} {
-		for _, path := range []string{passwordFile, secretsFile, "/run/credentials/postern.service/srs.secret", "/run/credentials/postern.service/database.password", "/var/lib/postern/tables/alias"} {
-			if out, err := output("runuser -u " + user + " -- cat " + path); err == nil || strings.Contains(out, databasePassword) {
+	secrets := []string{passwordFile, secretsFile, "/run/credentials/postern.service/srs.secret", "/run/credentials/postern.service/database.password", "/var/lib/postern/tables/alias.table"}
+	for _, path := range secrets {
+		must(t, "test -s "+path) // for root it is there
+	}
+	must(t, "runuser -u postern -- test -w /run/postern/serve.sock")
+	for _, user := range []string{"nobody", "postfix", "postern-srsd -G postern", "postern-policyd -G postern"} { // in the groups of the units
+		for _, path := range secrets {
+			if err := sh("runuser -u " + user + " -- test -r " + path); err == nil {
 				t.Errorf("%s can read %s", user, path)
 			}
 		}
-		if err := sh("runuser -u " + user + " -- curl -sS --unix-socket /run/postern/serve.sock http://postern/status"); err == nil {
+		if err := sh("runuser -u " + user + " -- test -w /run/postern/serve.sock"); err == nil {
 			t.Errorf("%s can talk to the control socket", user)
 		}
 	}
-	must(t, "test -s /run/credentials/postern.service/srs.secret") // for root it is there
+	must(t, "runuser -u postern-srsd -G postern -- test -r "+configFile)
 	answers(t, "srs-forward", "friend@example.net", must(t, "postern srs forward friend@example.net"))
 	if environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)); err != nil || strings.Contains(string(environ), databasePassword) {
 		t.Errorf("the password is in the environment, %v", err)
