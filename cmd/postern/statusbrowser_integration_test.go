@@ -150,10 +150,7 @@ func (b *tab) quiet(t *testing.T, at string) {
 // form and without.
 func TestStatusPageInABrowser(t *testing.T) {
 	s := startServed(t, true, "")
-	s.traffic(t, 12)
-	time.Sleep(6 * time.Second) // for the charts: a sample each five seconds
-	s.traffic(t, 12)
-	time.Sleep(6 * time.Second)
+	minutes(t, s)
 	b := openTab(t)
 	home := "http://" + s.metrics
 	t.Run("desktop", func(t *testing.T) { b.desktop(t, s) })
@@ -173,6 +170,20 @@ func TestStatusPageInABrowser(t *testing.T) {
 	t.Run("form", func(t *testing.T) { b.form(t, s) })
 	t.Run("another site", func(t *testing.T) { b.anotherSite(t, s) })
 	t.Run("switched off", func(t *testing.T) { b.switchedOff(t) })
+}
+
+// minutes has traffic for as long as it takes to see lines in the charts, whose
+// samples are five seconds apart: two of them, or, for the picture, more.
+func minutes(t *testing.T, s *served) {
+	t.Helper()
+	rounds := []int{12, 12}
+	if *updateScreenshot {
+		rounds = []int{3, 4, 6, 9, 11, 10, 12, 14, 9, 7, 8, 6, 5, 7, 9, 13, 16, 15, 11, 9, 8, 10, 7, 6, 8, 9}
+	}
+	for _, n := range rounds {
+		s.traffic(t, n)
+		time.Sleep(5 * time.Second)
+	}
 }
 
 // widest names what sticks out.
@@ -200,6 +211,7 @@ func (b *tab) desktop(t *testing.T, s *served) {
 	}
 	b.quiet(t, s.metrics)
 	if *updateScreenshot {
+		b.do(t, chromedp.EmulateViewport(1100, 1150))
 		shot, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 		if err != nil {
 			t.Fatal(err)

@@ -36,7 +36,12 @@ type served struct {
 // startServed runs this very program as postern, with an embedded store.
 func startServed(t *testing.T, ask bool, webConfig string) *served {
 	t.Helper()
-	s := &served{dir: t.TempDir()}
+	dir, err := os.MkdirTemp("", "mx") // a short name, for the screenshot
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s := &served{dir: dir}
 	for _, at := range []*string{&s.metrics, &s.socketmap, &s.policy} {
 		port, err := scratch.FreePort()
 		if err != nil {

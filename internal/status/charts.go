@@ -37,6 +37,19 @@ func isRefusal(l labels) bool {
 	return l[2] == "reject" || strings.HasPrefix(l[2], "defer")
 }
 
+// points are the values of all charts that this process has, between two samples.
+func points(before, after sample) map[string]float64 {
+	seconds := after.at.Sub(before.at).Seconds()
+	grown := after.reading.since(before.reading)
+	values := map[string]float64{}
+	for _, c := range charts() {
+		if after.reading.has(c.family) {
+			values[c.name] = c.value(grown, seconds)
+		}
+	}
+	return values
+}
+
 // series are the lines of what this process does.
 func (v view) series() []Series {
 	if len(v.samples) < 2 {
@@ -44,20 +57,14 @@ func (v view) series() []Series {
 	}
 	all := []Series{}
 	for _, c := range charts() {
-		if v.now.reading.has(c.family) {
-			all = append(all, Series{Name: c.name, Unit: c.unit, Step: every, Values: []float64{}})
+		if !v.now.reading.has(c.family) {
+			continue
 		}
-	}
-	for i, after := range v.samples[1:] {
-		seconds := after.at.Sub(v.samples[i].at).Seconds()
-		grown := after.reading.since(v.samples[i].reading)
-		n := 0
-		for _, c := range charts() {
-			if v.now.reading.has(c.family) {
-				all[n].Values = append(all[n].Values, c.value(grown, seconds))
-				n++
-			}
+		line := Series{Name: c.name, Unit: c.unit, Step: every, Values: []float64{}}
+		for _, s := range v.samples[1:] {
+			line.Values = append(line.Values, s.points[c.name])
 		}
+		all = append(all, line)
 	}
 	return all
 }

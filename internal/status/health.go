@@ -113,24 +113,21 @@ func (v view) storeHealth(facts Facts) (Health, bool) {
 // savesHealth looks at the copies on disk of tables and of policyd's counters.
 func (v view) savesHealth() (Health, bool) {
 	h := Health{Name: "disk copies", State: Good}
-	saves := func(r reading, result string) float64 {
-		of := func(l labels) bool { return l[0] == result }
-		return r.total(tableSaves, of) + r.total(policySaves, of)
+	failed := v.now.reading.saves("error")
+	if len(v.samples) > 0 && v.samples[0].unsaved <= failed {
+		failed -= v.samples[0].unsaved
 	}
-	failed := v.kept()
-	if n := saves(failed, "error"); n > 0 {
+	if failed > 0 {
 		h.State = Poor
-		h.Text = fmt.Sprintf("%.0f could not be written within %s: mail does not notice, but a start without the database would know what stood there before; is the disk full? The log says more", n, round(keep))
+		h.Text = fmt.Sprintf("%.0f could not be written within %s: mail does not notice, but a start without the database would know what stood there before; is the disk full? The log says more", failed, round(keep))
 	}
-	return h, saves(v.now.reading, "ok")+saves(v.now.reading, "error") > 0
+	return h, v.now.reading.saves("ok")+v.now.reading.saves("error") > 0
 }
 
-// kept is the growth since the oldest sample.
-func (v view) kept() reading {
-	if len(v.samples) == 0 {
-		return v.now.reading
-	}
-	return v.now.reading.since(v.samples[0].reading)
+// saves is how many copies were written, or not, since the start.
+func (r reading) saves(result string) float64 {
+	of := func(l labels) bool { return l[0] == result }
+	return r.total(tableSaves, of) + r.total(policySaves, of)
 }
 
 func (v view) reloadHealth() (Health, bool) {

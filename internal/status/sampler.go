@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,7 +57,9 @@ type Sampler struct {
 // sample is a reading and its time.
 type sample struct {
 	at      time.Time
-	reading reading
+	reading reading            // nil where nothing is compared with it any more
+	points  map[string]float64 // of the charts, by name, since the sample before
+	unsaved float64            // copies that could not be written, since the start
 }
 
 // NewSampler reads from g, whose names begin with postern_. Facts is called for
@@ -90,9 +93,18 @@ func (s *Sampler) Sample() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := sample{at: s.now(), reading: read(s.gatherer)}
+	now.unsaved = now.reading.saves("error")
+	if n := len(s.samples); n > 0 {
+		now.points = points(s.samples[n-1], now)
+	}
 	s.samples = append(s.samples, now)
 	for len(s.samples) > 1 && now.at.Sub(s.samples[0].at) > keep+every/2 {
 		s.samples = s.samples[1:]
+	}
+	for i := range s.samples {
+		if now.at.Sub(s.samples[i].at) > recent+every {
+			s.samples[i].reading = nil
+		}
 	}
 	s.last = now
 }
@@ -130,10 +142,10 @@ func (s *Sampler) view() view {
 	if now := s.now(); s.last.reading == nil || now.Sub(s.last.at) >= fresh || now.Before(s.last.at) {
 		s.last = sample{at: now, reading: read(s.gatherer)}
 	}
-	v := view{now: s.last, samples: s.samples[:len(s.samples):len(s.samples)]}
+	v := view{now: s.last, samples: slices.Clone(s.samples)}
 	v.grown = reading{}
 	for _, earlier := range s.samples {
-		if age := v.now.at.Sub(earlier.at); age > 0 && age <= recent+every/2 {
+		if age := v.now.at.Sub(earlier.at); earlier.reading != nil && age > 0 && age <= recent+every/2 {
 			v.grown, v.within = v.now.reading.since(earlier.reading), age
 			break
 		}

@@ -192,6 +192,9 @@ func TestSamplesOfFiveMinutesAreKept(t *testing.T) {
 	if want := int(keep / every); len(got) != want {
 		t.Errorf("%d values, want %d", len(got), want)
 	}
+	if rate := s.Snapshot().Lookups[0].PerSecond; math.Abs(rate-0.2) > 0.02 {
+		t.Errorf("%v lookups a second within the last minute", rate)
+	}
 	if slices.Max(got) != 0.2 || slices.Min(got) != 0.2 {
 		t.Errorf("values %v", got)
 	}
@@ -236,4 +239,42 @@ func TestRun(t *testing.T) {
 		cancel()
 		<-done
 	})
+}
+
+func TestCopiesThatFailedLongAgoAreForgotten(t *testing.T) {
+	d, at := newDaemon(), noon()
+	saves := promauto.With(d.registry).NewCounterVec(prometheus.CounterOpts{Name: tableSaves}, []string{"table", "result"})
+	s := NewSampler(d.registry, About{}, nil, at.now)
+	s.Sample()
+	saves.WithLabelValues("alias", "error").Add(3)
+	at.advance(fresh)
+	for minute, want := range []State{Poor, Poor, Poor, Poor, Poor, Poor, Good, Good} {
+		if got := s.Snapshot().Health[0]; got.Name != "disk copies" || got.State != want {
+			t.Errorf("after %d minutes: %+v", minute, got)
+		}
+		for range 12 {
+			at.advance(every)
+			s.Sample()
+		}
+	}
+}
+
+// BenchmarkSnapshot is one of a daemon with twenty maps and all its samples.
+func BenchmarkSnapshot(b *testing.B) {
+	d, at := newDaemon(), noon()
+	s := NewSampler(d.registry, About{}, nil, at.now)
+	for n := range 70 {
+		for m := range 20 {
+			for _, result := range []string{"found", "notfound", "temp", "perm", "timeout", "malformed"} {
+				d.lookups.WithLabelValues(string(rune('a'+m)), "socketmap", result).Add(float64(n))
+			}
+			d.duration.WithLabelValues(string(rune('a' + m))).Observe(1)
+		}
+		s.Sample()
+		at.advance(every)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Snapshot()
+	}
 }
