@@ -59,6 +59,7 @@ import (
 	"strings"
 	"testing"
 
+	"postern/internal/packagetest"
 	"postern/internal/scratch/machine"
 	"postern/internal/scratch/trixie"
 )
@@ -68,6 +69,9 @@ const program = "/usr/local/bin/postern"
 
 // configureProgram is what `make configure` runs.
 const configureProgram = "/usr/local/bin/postern-configure"
+
+// packageFile is what `make deb` makes.
+const packageFile = "/usr/local/lib/postern_1.0.0_package.deb"
 
 // debianVariable chooses the Debian of the machine: "trixie" is 13, nothing is this one.
 const debianVariable = "POSTERN_DEBIAN"
@@ -105,6 +109,14 @@ func runInside() (int, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build: %w: %s", err, out)
 	}
+	source := filepath.Join(dir, "source")
+	if err := packagetest.CopySource(ctx, repository, source); err != nil {
+		return 0, err
+	}
+	built, err := packagetest.Build(ctx, source, "1.0.0", "", "SOURCE_DATE_EPOCH=1767225600")
+	if err != nil {
+		return 0, err
+	}
 	return machine.Run(ctx, machine.Options{
 		Root:     root,
 		Hostname: "mx.example.org",
@@ -112,6 +124,7 @@ func runInside() (int, error) {
 			{From: repository, ReadOnly: true},
 			{From: filepath.Join(dir, "postern"), To: program, ReadOnly: true},
 			{From: filepath.Join(dir, "configure"), To: configureProgram, ReadOnly: true},
+			{From: built.Path, To: packageFile, ReadOnly: true},
 		},
 	}, testFlags(os.Args[1:])...)
 }

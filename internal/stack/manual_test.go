@@ -14,8 +14,8 @@ import (
 // TestInstallingByTheManual does what docs/install.md says, block by block, on
 // a host where nothing was configured, and then forwards a mail. Only three
 // programs are stood in for: systemctl, since no systemd runs here, make, since
-// postern and the program behind `make configure` were built outside, and
-// apt-get, since all is installed.
+// the package and the program behind `make configure` were built outside, and
+// apt-get, since all but the package is installed.
 func TestInstallingByTheManual(t *testing.T) {
 	s := bareHost(t)
 	var said string
@@ -96,9 +96,12 @@ func bareHost(t *testing.T) *stack {
 	return s
 }
 
-// forget removes what an installation leaves, the packages aside.
+// forget removes what an installation leaves, Debian's packages aside.
 func forget(t *testing.T) {
 	t.Helper()
+	if out, err := run("", "dpkg", "-P", "postern"); err != nil {
+		t.Fatal(out, err)
+	}
 	for _, pattern := range []string{
 		"/etc/postern", "/var/lib/postern", "/run/postern", "/var/spool/postfix/postern", "/etc/opendkim", "/etc/opendkim.conf", "/etc/postfix/*.cf",
 		"/etc/postfix/*.before-postern*", "/etc/dovecot/*.before-postern", "/etc/postfix/tls.pem", "/var/lib/mysql", "/usr/bin/postern",
@@ -131,9 +134,9 @@ func standIn(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"systemctl": string(systemctl),
-		"apt-get":   "#!/bin/sh\n",
-		"make": fmt.Sprintf("#!/bin/sh\ncase $1 in\ninstall) ln -sf %s /usr/bin/postern ;;\nconfigure) eval \"exec %s --from %s ${2#CONFIGURE_ARGS=}\" ;;\nesac\n",
-			program, configureProgram, root),
+		"apt-get":   "#!/bin/sh\nfor package; do\ncase $package in\n./*.deb) dpkg -i \"$package\" || exit ;;\nesac\ndone\n",
+		"make": fmt.Sprintf("#!/bin/sh\ncase $1 in\ndeb) mkdir -p bin && cp %s bin/ ;;\nconfigure) eval \"exec %s --from %s ${2#CONFIGURE_ARGS=}\" ;;\nesac\n",
+			packageFile, configureProgram, root),
 	} {
 		if err := os.WriteFile(filepath.Join("/usr/local/bin", name), []byte(text), 0o755); err != nil {
 			t.Fatal(err)
@@ -142,6 +145,7 @@ func standIn(t *testing.T) {
 }
 
 // manualBlocks are the commands of a page of docs, at least as many blocks.
+// They run in a folder that stands for the checkout, which cannot be written to.
 func manualBlocks(t *testing.T, page string, least int) []string {
 	t.Helper()
 	root, err := repository()
@@ -154,7 +158,7 @@ func manualBlocks(t *testing.T, page string, least int) []string {
 	}
 	var blocks []string
 	for _, found := range regexp.MustCompile("(?s)\n```sh\n(.*?)\n```").FindAllStringSubmatch(string(text), -1) {
-		blocks = append(blocks, found[1]+"\n")
+		blocks = append(blocks, "mkdir -p /tmp/checkout && cd /tmp/checkout\n"+found[1]+"\n")
 	}
 	if len(blocks) < least {
 		t.Fatalf("docs/%s has %d blocks of commands", page, len(blocks))
