@@ -211,7 +211,7 @@ func (b *tab) desktop(t *testing.T, s *served) {
 	}
 	b.quiet(t, s.metrics)
 	if *updateScreenshot {
-		b.do(t, chromedp.EmulateViewport(1100, 1150))
+		b.do(t, chromedp.EmulateViewport(1100, 880))
 		shot, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 		if err != nil {
 			t.Fatal(err)
@@ -230,6 +230,9 @@ func writeScreenshot(t *testing.T, file string, shot []byte) {
 	var small bytes.Buffer
 	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, picture); err != nil {
 		t.Fatal(err)
+	}
+	if small.Len() > 200<<10 {
+		t.Fatalf("the picture has %d bytes: too many to be committed", small.Len())
 	}
 	if err := os.WriteFile(file, small.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
