@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -16,6 +17,36 @@ func dropIn(t *testing.T, unit, example string) {
 	dir := "/etc/systemd/system/" + unit + ".service.d"
 	must(t, "mkdir -p "+dir+" && cp "+deploy+"/systemd/examples/"+example+" "+dir+" && systemctl daemon-reload")
 	t.Cleanup(func() { must(t, "systemctl stop "+unit+"; rm -r "+dir+" && systemctl daemon-reload") })
+}
+
+// TestNotifyReload has systemctl wait for the end of a reload, where systemd can;
+// an older one says that it cannot, which is why the unit itself does without.
+func TestNotifyReload(t *testing.T) {
+	dropIn(t, "postern", "notify-reload.conf")
+	version, err := strconv.Atoi(strings.Fields(must(t, "systemctl --version"))[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if version < 253 {
+		out, _ := exec.Command("systemd-analyze", "verify", "--man=no", "postern.service").CombinedOutput()
+		if !strings.Contains(string(out), "notify-reload") {
+			t.Errorf("systemd %d does not complain: %s", version, out)
+		}
+		return
+	}
+	begin(t, "postern")
+	pid := mainPID(t, "postern")
+	for n := range 5 {
+		must(t, "systemctl reload postern")
+		invocation := property(t, "postern", "InvocationID")
+		if got := must(t, "journalctl --sync; journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID="+invocation+" | grep -c msg=reloaded"); got != strconv.Itoa(n+1) {
+			t.Errorf("%s reloads have ended when systemctl has, want %d", got, n+1)
+		}
+	}
+	if now := mainPID(t, "postern"); now != pid {
+		t.Errorf("process %d, was %d", now, pid)
+	}
+	answers(t, "virtual", "info@example.org", "someone@example.net")
 }
 
 // TestPostSRSd runs srsd on PostSRSd's own file: a parent of root, a worker of
