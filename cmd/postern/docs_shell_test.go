@@ -53,8 +53,8 @@ func checkCommand(words []string, dir string) error {
 // install.md and migration.md are run whole in internal/stack.
 func others() []string {
 	return []string{
-		"adduser", "apt", "apt-get", "awk", "cat", "cd", "chgrp", "chmod", "chown", "cp", "curl", "df", "df", "dig", "docker", "doveadm", "doveconf", "dpkg", "echo", "find",
-		"go", "gpg", "grep", "install", "ip", "ls", "mariadb", "mkdir", "mysql", "openssl", "opendkim", "opendkim-testkey", "podman", "postfix", "postmap",
+		"adduser", "apt", "apt-get", "awk", "cat", "cd", "chgrp", "chmod", "chown", "cp", "curl", "df", "dig", "docker", "doveadm", "doveconf", "dpkg", "echo", "find",
+		"go", "gpg", "grep", "install", "ip", "jq", "ls", "mariadb", "mkdir", "mysql", "openssl", "opendkim", "opendkim-testkey", "podman", "postfix", "postmap",
 		"postqueue", "promtool", "redis-cli", "resolvectl", "rm", "sed", "ss", "sudo", "swaks", "tail", "umask", "zgrep",
 	}
 }
@@ -90,7 +90,7 @@ func checkUnits(args []string) error {
 	around := []string{"postfix", "postfix@-", "postfix*", "dovecot", "opendkim", "mariadb", "postsrsd", "redis-server", "prometheus", "grafana-server"}
 	verbs := []string{
 		"start", "stop", "restart", "reload", "try-restart", "enable", "disable", "mask", "unmask", "status", "is-active", "daemon-reload", "edit", "cat",
-		"show", "list-sockets", "security", "verify", "set-property", "reload-or-restart",
+		"show", "reenable", "reset-failed", "list-timers", "list-sockets", "security", "verify", "set-property", "reload-or-restart",
 	}
 	valued := []string{"-p", "--property", "-n", "--lines", "-o", "--output", "--since", "--until", "-g", "--grep"}
 	values := regexp.MustCompile(`^[0-9]+$|[=':"]|^(today|yesterday|now|short(-[a-z]+)*|json|cat)$|^/`)
