@@ -70,7 +70,7 @@ func newView(s status.Snapshot) view {
 	v := view{
 		Title: strings.TrimSpace("postern " + s.Host), Daemon: s.Daemon, Host: s.Host, Version: s.Version, PID: s.PID,
 		Now: at(s.Now, s.Now), Up: ago(s.Now.Sub(s.Started)),
-			}
+	}
 	v.Health, v.Fine = sorted(s.Health)
 	v.State, v.Verdict = verdict(s)
 	v.addCharts(s.Series)
