@@ -38,7 +38,8 @@ func CopySource(ctx context.Context, repository, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	script := `tar -C "$1" -c --exclude=./.git --exclude=./bin --exclude=./dist --exclude='*.test' . | tar -C "$2" -x`
+	// 1: a file was written meanwhile, which is no reason to stop
+	script := `{ tar -C "$1" -c --exclude=./.git --exclude=./bin --exclude=./dist --exclude='*.test' . || [ $? -eq 1 ]; } | tar -C "$2" -x`
 	return command(ctx, "", nil, "/bin/bash", "-o", "pipefail", "-c", script, "copy", repository, dir)
 }
 
