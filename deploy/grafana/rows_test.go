@@ -19,9 +19,9 @@ func rows() []row {
 	}
 }
 
-// still are the checksums of tables that have not changed for a while: hosts
-// see a change at different moments.
-const still = `(postern_table_checksum{@} and changes(postern_table_checksum{@}[10m]) == 0 and postern_table_generation{@} > 0)`
+// still are the checksums of tables that are in memory, where alone there is an
+// age, and have not changed for a while: hosts see a change at different moments.
+const still = `(postern_table_checksum{@} and changes(postern_table_checksum{@}[10m]) == 0 and postern_table_age_seconds{@})`
 
 func glance() []spec {
 	return []spec{
