@@ -39,9 +39,7 @@ func TestTheSameSourceMakesTheSamePackage(t *testing.T) {
 		t.Errorf("%s and %s differ:\n%s", one.Path, other.Path, differ)
 	}
 	t.Run("and lintian has nothing to say", func(t *testing.T) {
-		if out := run(t, "", "lintian", "--allow-root", "--info", "--fail-on", "error,warning", one.Path); out != "" {
-			t.Error(out)
-		}
+		run(t, "", "lintian", "--allow-root", "--fail-on", "error,warning", one.Path)
 	})
 	t.Run("and a missing source makes none", func(t *testing.T) {
 		dir := filepath.Dir(filepath.Dir(one.Path))
