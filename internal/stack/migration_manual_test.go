@@ -115,11 +115,24 @@ func TestMigratingByTheManual(t *testing.T) {
 }
 
 // prepareByTheManual is what the manual wants before: the first step of
-// docs/install.md, in which only the package is missing.
+// docs/install.md, in which only the package is missing, without its example.
 func prepareByTheManual(t *testing.T) {
 	t.Helper()
 	install, _, _ := strings.Cut(manualBlocks(t, "install.md", 6)[0], "systemctl start")
 	shell(t, install)
+	root, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docs", "migration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove := regexp.MustCompile("`(rm /etc/postern/postern.yaml)`").FindSubmatch(text)
+	if remove == nil {
+		t.Fatal("docs/migration.md does not say what becomes of the example")
+	}
+	shell(t, string(remove[1]))
 }
 
 // onPostern wants a host that forwards with the tables of postern, takes back
