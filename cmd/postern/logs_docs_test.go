@@ -18,7 +18,6 @@ import (
 	"unicode"
 
 	"postern/internal/milter/miltertest"
-	"postern/internal/scratch"
 	"postern/internal/store"
 )
 
@@ -34,12 +33,9 @@ type logged struct {
 func startLogged(t *testing.T, format string) *logged {
 	t.Helper()
 	l := &logged{dir: t.TempDir()}
+	free := &ports{}
 	for _, at := range []*string{&l.http, &l.policy, &l.guard, &l.srs, &l.maps} {
-		port, err := scratch.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		*at = fmt.Sprint("127.0.0.1:", port)
+		*at = free.address(t)
 	}
 	database := filepath.Join(l.dir, "postern.db")
 	if err := store.InitSQLite(database); err != nil {

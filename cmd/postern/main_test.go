@@ -13,7 +13,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
-	"postern/internal/scratch"
 	"postern/internal/store"
 )
 
@@ -27,6 +26,7 @@ func TestScripts(t *testing.T) { playScripts(t, "testdata/script") }
 
 // playScripts plays the command lines of a folder with variables NAME=VALUE.
 func playScripts(t *testing.T, dir string, variables ...string) {
+	free := &ports{} // of all scripts: some run at the same time
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Setup: func(env *testscript.Env) error {
@@ -35,7 +35,7 @@ func playScripts(t *testing.T, dir string, variables ...string) {
 			env.Setenv("LONG", strings.Repeat("x", 10_000))
 			env.Setenv("K513", strings.Repeat("x", 513))
 			env.Setenv("BINARY", "a\xff\x01b")
-			return pickPorts(env)
+			return pickPorts(env, free)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sqlite":    runSQLite,
@@ -100,16 +100,16 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 // $MILTER, $POLICY and $OTHER, their numbers alone in $METRICS_PORT and so on,
 // and in $METRICS_1 to _4 those behind, where daemons that run alone have
 // their metrics.
-func pickPorts(env *testscript.Env) error {
+func pickPorts(env *testscript.Env, free *ports) error {
 	for _, name := range []string{"METRICS", "SOCKETMAP", "FORWARD", "REVERSE", "MILTER", "POLICY", "OTHER"} {
-		port, err := scratch.FreePort()
+		port, err := free.next(4)
 		if err != nil {
 			return err
 		}
-		env.Setenv(name, "127.0.0.1:"+strconv.Itoa(port))
+		env.Setenv(name, loopback(port))
 		env.Setenv(name+"_PORT", strconv.Itoa(port))
 		for aside := 1; aside <= 4; aside++ {
-			env.Setenv(fmt.Sprintf("%s_%d", name, aside), "127.0.0.1:"+strconv.Itoa(port+aside))
+			env.Setenv(fmt.Sprintf("%s_%d", name, aside), loopback(port+aside))
 		}
 	}
 	return nil

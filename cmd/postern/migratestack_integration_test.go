@@ -67,8 +67,15 @@ func TestMigratePostfix(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := filepath.Join(t.TempDir(), "postsrsd")
-	forward, _ := scratch.FreePort()
-	reverse, _ := scratch.FreePort()
+	free := &ports{}
+	forward, err := free.next(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reverse, err := free.next(0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	text := fmt.Sprintf("SRS_DOMAIN=srs.example.org\nSRS_SECRET=%s\nSRS_LISTEN_ADDR=127.0.0.1\nSRS_FORWARD_PORT=%d\nSRS_REVERSE_PORT=%d\n", secret, forward, reverse)
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ func TestPrometheus(t *testing.T) {
 	path, at := monitored(t)
 	background(t, "postern", "serve", "--config", path)
 	awaitPage(t, at["METRICS"]+"/readyz")
-	prometheus := startPrometheus(t, at["METRICS"], at)
+	prometheus := startPrometheus(t, at["METRICS"])
 	traffic(t, at)
 
 	_, text, err := page(at["METRICS"] + "/metrics")
@@ -164,7 +164,7 @@ func fetch(address string, answer any) error {
 }
 
 // startPrometheus scrapes a target each second, with our rules.
-func startPrometheus(t *testing.T, target string, taken map[string]string) (address string) {
+func startPrometheus(t *testing.T, target string) (address string) {
 	t.Helper()
 	rules, err := filepath.Abs(rulesFile)
 	if err != nil {
@@ -181,7 +181,7 @@ scrape_configs:
 	if err := os.WriteFile(path, []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address = anotherAddress(t, taken)
+	address = (&ports{}).address(t)
 	background(t, "prometheus", "--config.file="+path, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--log.level=warn")
 	awaitPage(t, address+"/-/ready")
 	return address

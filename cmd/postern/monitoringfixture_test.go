@@ -4,11 +4,8 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -16,7 +13,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"postern/internal/config"
-	"postern/internal/scratch"
 	"postern/internal/store"
 )
 
@@ -26,9 +22,10 @@ import (
 func monitored(t *testing.T) (path string, at map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
+	free := &ports{}
 	at = map[string]string{"REDIS": miniredis.RunT(t).Addr()}
 	for _, name := range []string{"SOCKETMAP", "TCPTABLE", "FORWARD", "REVERSE", "MILTER", "POLICY", "GUARD", "METRICS"} {
-		at[name] = anotherAddress(t, at)
+		at[name] = free.address(t)
 	}
 	files := os.DirFS("testdata/monitoring")
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -49,21 +46,6 @@ func monitored(t *testing.T) (path string, at map[string]string) {
 	}
 	fillDatabase(t, filepath.Join(dir, "postern.db"), filepath.Join(dir, "rows.sql"))
 	return filepath.Join(dir, "postern.yaml"), at
-}
-
-// anotherAddress is one that is not taken; a free port may be found twice.
-func anotherAddress(t *testing.T, taken map[string]string) string {
-	t.Helper()
-	for {
-		port, err := scratch.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		address := "127.0.0.1:" + strconv.Itoa(port)
-		if !slices.Contains(slices.Collect(maps.Values(taken)), address) {
-			return address
-		}
-	}
 }
 
 // fillDatabase makes an embedded store with the rows of an SQL file.

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"postern/internal/daemon"
-	"postern/internal/scratch"
 	"postern/internal/status"
 	"postern/internal/store"
 	"postern/policyd"
@@ -42,12 +41,9 @@ func startServed(t *testing.T, ask bool, webConfig string) *served {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	s := &served{dir: dir}
+	free := &ports{}
 	for _, at := range []*string{&s.metrics, &s.socketmap, &s.policy} {
-		port, err := scratch.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		*at = fmt.Sprintf("127.0.0.1:%d", port)
+		*at = free.address(t)
 	}
 	variables := map[string]string{
 		"METRICS": s.metrics, "SOCKETMAP": s.socketmap, "POLICY": s.policy, "ASK": fmt.Sprint(ask), "WEB": webConfig,

@@ -257,9 +257,10 @@ func startServe(t *testing.T) (dir, address string) {
 	if err := store.InitSQLite(file); err != nil {
 		t.Fatal(err)
 	}
-	address = freeAddress(t)
+	free := &ports{}
+	address = free.address(t)
 	text := fmt.Sprintf("database: {driver: sqlite, path: %s}\ncontrol: %s\nstate_dir: %s\nsocketmap: {listen: [\"inet:%s\"]}\nmetrics: {listen: \"inet:%s\"}\n",
-		file, filepath.Join(dir, "control"), filepath.Join(dir, "state"), address, freeAddress(t))
+		file, filepath.Join(dir, "control"), filepath.Join(dir, "state"), address, free.address(t))
 	path := filepath.Join(dir, "postern.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
