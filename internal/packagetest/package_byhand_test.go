@@ -81,11 +81,12 @@ func TestInstallingOnAHostSetUpByHand(t *testing.T) {
 // TestAFailedInstallationOnAHostSetUpByHand leaves its configuration in its place.
 func TestAFailedInstallationOnAHostSetUpByHand(t *testing.T) {
 	purged(t)
+	const taken = "/usr/share/postern/grafana/postern.json"
 	t.Cleanup(func() { sh(t, "rm -rf /etc/postern /usr/share/postern") })
 	sh(t, "mkdir -p /etc/postern")
 	configure(t)
-	sh(t, "touch /usr/share/postern") // where a folder should be
-	if out, err := try("dpkg -i " + deb("1.0.0")); err == nil || !strings.Contains(out, "/usr/share/postern") {
+	sh(t, "mkdir -p "+taken+"/folder") // where a file should be
+	if out, err := try("dpkg -i " + deb("1.0.0")); err == nil || !strings.Contains(out, taken) {
 		t.Fatalf("it went through: %s", out)
 	}
 	if text, err := os.ReadFile("/etc/postern/postern.yaml"); err != nil || string(text) != configuration {

@@ -133,7 +133,7 @@ func sameTraces(t *testing.T, before, after map[string]string) {
 const configuration = `maps:
   office: {file: /etc/postern/office}
 socketmap:
-  listen: [unix:/var/spool/postfix/postern/socketmap]
+  listen: [unix:/var/spool/postfix/postern/socketmap, inet:127.0.0.1:10003] # the port for policyd, where it runs alone
 policyd:
   listen: [unix:/var/spool/postfix/postern/policy]
   from_guard: unix:/var/spool/postfix/postern/from-guard
