@@ -36,7 +36,7 @@ type Admin struct {
 func (a Admin) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.Gatherer, promhttp.HandlerOpts{
-		ErrorLog:            slog.NewLogLogger(a.Log.Handler(), slog.LevelError),
+		ErrorLog:            scrapeLog{a.Log},
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: 8,
 		Timeout:             scrapeTime,
