@@ -81,12 +81,13 @@ func TestInstallingOnAHostSetUpByHand(t *testing.T) {
 // TestAFailedInstallationOnAHostSetUpByHand leaves its configuration in its place.
 func TestAFailedInstallationOnAHostSetUpByHand(t *testing.T) {
 	purged(t)
-	const taken = "/usr/share/postern/grafana/postern.json"
-	t.Cleanup(func() { sh(t, "rm -rf /etc/postern /usr/share/postern") })
+	t.Cleanup(func() { sh(t, "rm -rf /etc/postern") })
 	sh(t, "mkdir -p /etc/postern")
 	configure(t)
-	sh(t, "mkdir -p "+taken+"/folder") // where a file should be
-	if out, err := try("dpkg -i " + deb("1.0.0")); err == nil || !strings.Contains(out, taken) {
+	damaged := filepath.Join(t.TempDir(), "damaged.deb")
+	sh(t, "cp "+deb("1.0.0")+" "+damaged+" && dd if=/dev/zero of="+damaged+" bs=1M seek=8 count=1 conv=notrunc status=none")
+	out, err := try("dpkg -i " + damaged)
+	if err == nil || !strings.Contains(out, "Unpacking postern") { // so preinst has run
 		t.Fatalf("it went through: %s", out)
 	}
 	if text, err := os.ReadFile("/etc/postern/postern.yaml"); err != nil || string(text) != configuration {
