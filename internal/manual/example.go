@@ -3,7 +3,6 @@ package manual
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -24,13 +23,6 @@ const exampleHead = `## /etc/postern/postern.yaml, the configuration of all daem
 ## postern.yaml(5) has the same in one page; postern-check(8) finds what is
 ## wired wrong; systemctl reload postern puts a change in force.
 `
-
-// AsInstalled is a configuration with the secrets of /etc/postern as credentials:
-// the units of the package pass them on (systemd.exec(5), LoadCredential), so
-// that no file of a secret needs to be open to the users of the daemons.
-func AsInstalled(base []byte) []byte {
-	return regexp.MustCompile(`(_file: )/etc/postern/([a-z.]+)`).ReplaceAll(base, []byte("${1}credential:$2"))
-}
 
 // Example writes base, a configuration, with the doc of every setting above it
 // and with the settings that it does not have, commented out.

@@ -17,6 +17,16 @@ import (
 	"postern/internal/maps"
 )
 
+// The secrets that a migration finds. They stand beside postern.yaml.
+const (
+	passwordFile = "database.password"
+	secretsFile  = "srs.secret"
+)
+
+// credential names a file beside postern.yaml in the way in which the units of
+// the package, whose users cannot read it, hand it over.
+func credential(file string) string { return "credential:" + file }
+
 // block is one top-level key of postern.yaml with its text.
 type block struct {
 	key  string
@@ -32,7 +42,7 @@ func (p *planner) writeFiles() error {
 	if err != nil && !fresh {
 		return fmt.Errorf("postern.yaml: %w", err)
 	}
-	text, added, err := p.merge(string(old), p.blocks(dir))
+	text, added, err := p.merge(string(old), p.blocks())
 	if err != nil {
 		return err
 	}
@@ -45,10 +55,10 @@ func (p *planner) writeFiles() error {
 		p.plan.Files = append(p.plan.Files, File{Path: p.options.Config, Mode: 0o640, Content: p.plan.yaml})
 	}
 	if p.plan.Database != nil && slices.Contains(added, "database") {
-		p.secret(filepath.Join(dir, "database.password"), []byte(p.plan.Database.Password+"\n"))
+		p.secret(filepath.Join(dir, passwordFile), []byte(p.plan.Database.Password+"\n"))
 	}
 	if p.srs != nil && slices.Contains(added, "srsd") {
-		p.secret(filepath.Join(dir, "srs.secret"), p.srs.secrets)
+		p.secret(filepath.Join(dir, secretsFile), p.srs.secrets)
 	}
 	p.plan.running = !fresh
 	p.checkSettings()
@@ -90,8 +100,8 @@ func (p *planner) checkMaps() {
 }
 
 // blocks is a whole postern.yaml.
-func (p *planner) blocks(dir string) []block {
-	all := []block{p.databaseBlock(dir),
+func (p *planner) blocks() []block {
+	all := []block{p.databaseBlock(),
 		{"recipient_delimiter", "recipient_delimiter: " + quoted(p.plan.Search.Delimiter) + "   # as in main.cf\n"},
 		{"postfix", "postfix:\n  config_directory: " + quoted(absolute(p.options.Dir)) + "\n"}}
 	if p.options.Operator != "" {
@@ -102,18 +112,18 @@ func (p *planner) blocks(dir string) []block {
 	}
 	all = append(all, p.mapsBlock(),
 		block{"socketmap", "socketmap:\n  listen: [" + quoted(p.plan.socket(socketmapPath)) + "]   # in the queue directory, for Postfix's chroot\n"},
-		p.srsdBlock(dir), p.policydBlock())
+		p.srsdBlock(), p.policydBlock())
 	return slices.DeleteFunc(all, func(b block) bool { return b.text == "" })
 }
 
-func (p *planner) databaseBlock(dir string) block {
+func (p *planner) databaseBlock() block {
 	d := p.plan.Database
 	if d == nil {
 		return block{}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "database:\n  hosts: %s\n  name: %s\n  user: %s\n  password_file: %s\n",
-		list(d.Hosts), quoted(d.Name), quoted(d.User), quoted(filepath.Join(absolute(dir), "database.password")))
+		list(d.Hosts), quoted(d.Name), quoted(d.User), credential(passwordFile))
 	if t := d.TLS; t.Enabled && (t.CAFile != "" || t.Cert != "") {
 		fmt.Fprintf(&b, "  tls: {ca: %s, cert: %s, key: %s}\n", quoted(t.CAFile), quoted(t.Cert), quoted(t.Key))
 	} else if t.Enabled {
@@ -145,12 +155,12 @@ func (p *planner) mapLines(known map[string]config.Map) string {
 	return b.String()
 }
 
-func (p *planner) srsdBlock(dir string) block {
+func (p *planner) srsdBlock() block {
 	if p.srs == nil {
 		return block{}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "srsd:   # from %s\n  domain: %s\n  secrets_file: %s\n", p.srs.file, quoted(p.srs.domain), quoted(filepath.Join(absolute(dir), "srs.secret")))
+	fmt.Fprintf(&b, "srsd:   # from %s\n  domain: %s\n  secrets_file: %s\n", p.srs.file, quoted(p.srs.domain), credential(secretsFile))
 	for _, listener := range p.srs.listeners() {
 		fmt.Fprintf(&b, "  %s: %s\n", listener.name, quoted(listener.at))
 	}

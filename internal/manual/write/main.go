@@ -35,7 +35,6 @@ func write(dir string) error {
 	if err != nil {
 		return err
 	}
-	base = manual.AsInstalled(base)
 	example, err := manual.Example(settings, base)
 	if err != nil {
 		return err
