@@ -94,7 +94,7 @@ func words(known ...string) cobra.CompletionFunc {
 func first(known ...string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) > 0 {
-			known = nil
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		return known, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -58,6 +58,7 @@ func newRoot() *cobra.Command {
 	)
 	usageOf(root)
 	completeOf(root)
+	environmentOf(root)
 	return root
 }
 

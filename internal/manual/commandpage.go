@@ -39,6 +39,7 @@ func CommandPage(cmd *cobra.Command, date time.Time) []byte {
 	p.commands(cmd)
 	p.options(cmd)
 	p.exitStatus(exits)
+	p.environment(cmd)
 	p.section("EXAMPLES")
 	p.verbatim(unindented(cmd.Example))
 	p.files(cmd)

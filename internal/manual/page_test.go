@@ -92,6 +92,7 @@ func TestCommandPage(t *testing.T) {
 	}
 	ask.Flags().StringP("as", "a", "me", "ask as `name`")
 	ask.Flags().String("metrics", "off", "without --defaults: `where`")
+	SetEnvironment(ask, "WHO, WHERE: Who asks.\nWHEN: And when.\n")
 	hidden := &cobra.Command{Use: "hidden", Hidden: true, Run: func(*cobra.Command, []string) {}}
 	root.AddCommand(ask, hidden)
 	if got := len(Commands(root)); got != 2 {
@@ -100,6 +101,7 @@ func TestCommandPage(t *testing.T) {
 	page := string(CommandPage(ask, time.Unix(0, 0).UTC()))
 	for _, want := range []string{
 		`postern\-ask \- ask for a key`, `\fBpostern ask\fR [OPTION]... [\-\-as NAME] KEY`, "Default: off.\n", "Ask for a key. It is quick.\n", "Exit status 0: found; 1: not found.\n",
+		".SH \"ENVIRONMENT\"\n.TP\n\\fBWHO, WHERE\\fR\nWho asks.\n.TP\n\\fBWHEN\\fR\nAnd when.\n",
 		`\fB\-a, \-\-as NAME\fR` + "\nAsk as name. Default: me.\n", "postern ask x\npostern ask y\n", ".BR postern (8),\n.BR postern.yaml (5)\n",
 	} {
 		if !strings.Contains(page, want) {
