@@ -2,6 +2,7 @@ package manual
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,10 @@ func TestEverySettingIsOnThePage(t *testing.T) {
 	joined := strings.Join(strings.Fields(page), " ")
 	Walk(settings(t), func(s Setting) {
 		if s.Shared && !strings.HasPrefix(s.Path, "policyd.srs.") {
-			return // "As in policyd.srs."
+			if !regexp.MustCompile(`\\fB[a-z, ]*\b` + s.Key + `\b[a-z, ]*\\fR\nAs in policyd\.srs\.`).MatchString(page) {
+				t.Errorf("%s is not among what is as in policyd.srs", s.Path)
+			}
+			return
 		}
 		if text := strings.Join(strings.Fields(escaped(s.Doc)), " "); !strings.Contains(joined, text) {
 			t.Errorf("%s: its text is not on the page: %s", s.Path, text)

@@ -101,18 +101,18 @@ func (p *page) topLevel(settings []Setting) {
 func (p *page) block(s Setting) {
 	p.paragraph(s.Doc)
 	p.samples(s)
-	shared := false
+	var shared []string
 	for _, one := range s.Settings {
 		switch {
 		case one.Shared && s.Key != "srs":
-			shared = true
+			shared = append(shared, one.Key)
 		case one.Form != Block && one.Settings == nil:
 			p.item(one.Key, note(one), one.Doc)
 			p.samples(one)
 		}
 	}
-	if shared {
-		p.item("mode, fail, listeners, states, contexts, clients, logins", "", "As in policyd.srs.")
+	if shared != nil {
+		p.item(strings.Join(shared, ", "), "", "As in policyd.srs.")
 	}
 	for _, one := range s.Settings {
 		if one.Form == Block || one.Settings != nil {
