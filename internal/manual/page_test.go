@@ -30,7 +30,7 @@ func TestEverySettingIsOnThePage(t *testing.T) {
 	joined := strings.Join(strings.Fields(page), " ")
 	Walk(settings(t), func(s Setting) {
 		if s.Shared && !strings.HasPrefix(s.Path, "policyd.srs.") {
-			if !regexp.MustCompile(`\\fB[a-z, ]*\b` + s.Key + `\b[a-z, ]*\\fR\nAs in policyd\.srs\.`).MatchString(page) {
+			if !regexp.MustCompile(`\\fB(?:[a-z, ]* )?` + s.Key + `(?:,[a-z, ]*)?\\fR\nAs in policyd\.srs\.`).MatchString(page) {
 				t.Errorf("%s is not among what is as in policyd.srs", s.Path)
 			}
 			return
