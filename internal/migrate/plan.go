@@ -70,7 +70,7 @@ func (p *Plan) Trial() *config.Config {
 	c := *p.Config
 	c.SRSD, c.Policyd, c.StateDir = nil, nil, ""
 	for _, f := range p.Files {
-		if f.Secret && p.Database != nil && f.Path == c.Database.PasswordFile {
+		if f.Secret && p.Database != nil && c.Database.PasswordFile == credential(f.Path) {
 			c.Database.PasswordFile = ""
 			c.Database.Password = config.Secret(p.Database.Password)
 		}
