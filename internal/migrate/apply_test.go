@@ -85,6 +85,9 @@ func TestApply(t *testing.T) {
 func TestPrepare(t *testing.T) {
 	dir, p := planned(t, appends)
 	old, _ := os.ReadFile(filepath.Join(dir, "main.cf"))
+	if password, _, err := p.Trial().Database.ReadPassword(); err != nil || password != "wordpass" {
+		t.Errorf("the password before its file is there: %q, %v", password, err)
+	}
 	if backups, err := p.Prepare(noon); err != nil || len(backups) != 0 {
 		t.Fatalf("backups %q, %v", backups, err)
 	}
