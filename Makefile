@@ -4,7 +4,7 @@
 #   make demo      a forwarding stack from nothing, until Ctrl-C (DEMO_ARGS=--once: one mail, then exit)
 #   make unit      the tests that need no installed server
 #   make test      all tests; installs the Debian packages they need (root)
-#   make e2e-trixie  the shipped configuration with all daemons, inside Debian 13 (root)
+#   make e2e-trixie  the shipped configuration with all daemons, and the package, inside Debian 13 (root)
 #   make bench     the benchmarks, as ratios against the stock stack (root)
 #   make check     gofmt, go vet, staticcheck, go.mod
 #   make configure CONFIGURE_ARGS='--hostname … --srs-domain … --operator … --database-password-file F --out DIR'
@@ -71,7 +71,7 @@ integration:
 
 # The first run makes the Debian 13 with debootstrap, from Debian's mirror.
 e2e-trixie:
-	POSTERN_DEBIAN=trixie CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -timeout 30m ./internal/stack
+	POSTERN_DEBIAN=trixie CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -p $(PARALLEL) -timeout 30m ./internal/stack ./internal/packagetest/...
 
 bench: packages
 	$(GO) run ./internal/bench $(BENCH_ARGS)
