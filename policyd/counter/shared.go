@@ -96,7 +96,7 @@ func NewShared(o SharedOptions) (*Shared, error) {
 	s.scratch.New = func() any { return new(shareCall) }
 	s.hosts.Store(1)
 	s.up.Store(true)
-	s.metrics.state(true, 1)
+	s.metrics.state(s, true, 1)
 	return s, nil
 }
 
@@ -150,7 +150,7 @@ func (s *Shared) away(err error) {
 		return
 	}
 	hosts := s.Hosts()
-	s.metrics.state(false, hosts)
+	s.metrics.state(s, false, hosts)
 	s.log.Warn("shared counters: Redis is away, each host goes on with its share of every limit",
 		"error", redisserver.Cause(err), "hosts", hosts)
 	select {

@@ -22,6 +22,8 @@ const (
 // A Redis that goes away again within seconds is looked at less and less
 // often, down to every 8 s. Run returns when ctx ends, with no error.
 func (s *Shared) Run(ctx context.Context) error {
+	s.metrics.begin(s)
+	defer s.metrics.end(s)
 	r := rounds{pause: probeEvery}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -85,7 +87,7 @@ func (s *Shared) beat(ctx context.Context) error {
 	if before := s.hosts.Swap(int64(c.hosts)); before != int64(c.hosts) {
 		s.log.Info("shared counters: hosts that share the limits", "hosts", c.hosts, "before", before)
 	}
-	s.metrics.state(s.up.Load(), c.hosts)
+	s.metrics.state(s, s.up.Load(), c.hosts)
 	if c.others > 0 && !s.warned {
 		s.log.Warn("shared counters: other hosts in this Redis use another secret, so they count apart; give all hosts the same key file",
 			"hosts", c.hosts, "others", c.others)
@@ -138,7 +140,7 @@ func (s *Shared) mergeLast(ctx context.Context) error {
 	}
 	s.merge.settled = nil
 	if s.up.CompareAndSwap(false, true) {
-		s.metrics.state(true, s.Hosts())
+		s.metrics.state(s, true, s.Hosts())
 		s.log.Info("shared counters: Redis is back", "hosts", s.Hosts())
 	}
 	return nil
