@@ -148,8 +148,26 @@ func stateDefaults(t *testing.T) map[string]string {
 	}
 	return map[string]string{
 		"policyd.state": kind, "policyd.state_keys": fmt.Sprint(rows),
-		"policyd.lame_duck": fmt.Sprintf("%.0fs", policyLameDuck.Seconds()),
+		"policyd.state_timeout": long(redisTimeout(t)),
+		"policyd.lame_duck":     fmt.Sprintf("%.0fs", policyLameDuck.Seconds()),
 	}
+}
+
+// redisTimeout is how long counters and greylist in Redis wait for it.
+func redisTimeout(t *testing.T) reflect.Value {
+	t.Helper()
+	a := testAssembly(t)
+	s := &policyState{settings: stateSettings{at: "redis://127.0.0.1:1/0"}}
+	a.works.role.command = false
+	if err := s.openRedis(a.works); err != nil {
+		t.Fatal(err)
+	}
+	defer s.client.Close()
+	shared, rows := hidden(s.counters, "budget"), hidden(s.greylist, "options", "Budget")
+	if shared.Int() != rows.Int() {
+		t.Errorf("counters wait for Redis for %s, the greylist for %s", long(shared), long(rows))
+	}
+	return shared
 }
 
 // emptyTable has no bans.

@@ -41,6 +41,7 @@ type policyState struct {
 // stateSettings are what a policyState was made of.
 type stateSettings struct {
 	at, password, key string
+	timeout           time.Duration // of a decision in Redis; 0: the default
 	keys              int
 	dir               string
 }
@@ -74,7 +75,7 @@ func (a *assembly) stateSettings() (stateSettings, error) {
 	if openToAll {
 		a.works.log.Warn("a secret of policyd can be read by everybody on this host: chmod o-r", "files", strings.TrimSpace(p.StatePasswordFile+" "+p.StateKeyFile))
 	}
-	return stateSettings{at: p.State, password: password, key: key, keys: p.StateKeys, dir: a.works.policyDir(a.config)}, err
+	return stateSettings{at: p.State, password: password, key: key, timeout: time.Duration(p.StateTimeout), keys: p.StateKeys, dir: a.works.policyDir(a.config)}, err
 }
 
 // policyDir is the folder of counters and greylist; empty: they are not kept.
@@ -158,7 +159,7 @@ func (s *policyState) openRedis(w *works) error {
 	if err != nil {
 		return err
 	}
-	if s.greylist, err = greylist.NewRedis(greylist.RedisOptions{Client: client, Key: secret[:]}); err != nil {
+	if s.greylist, err = greylist.NewRedis(greylist.RedisOptions{Client: client, Key: secret[:], Budget: s.settings.timeout}); err != nil {
 		return err
 	}
 	if w.role.command { // it only looks
@@ -166,7 +167,7 @@ func (s *policyState) openRedis(w *works) error {
 		return nil
 	}
 	local := counter.NewMemory(counter.MemoryOptions{Now: w.policyNow, MaxKeys: s.settings.keys, Metrics: w.counters, Log: w.log})
-	shared, err := counter.NewShared(counter.SharedOptions{Redis: counters, Local: local, Host: hostName(), Log: w.log, Metrics: w.sharedMetrics()})
+	shared, err := counter.NewShared(counter.SharedOptions{Redis: counters, Local: local, Budget: s.settings.timeout, Host: hostName(), Log: w.log, Metrics: w.sharedMetrics()})
 	s.counters = shared
 	s.runs = []func(context.Context){func(ctx context.Context) {
 		if err := shared.Run(ctx); err != nil {

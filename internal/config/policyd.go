@@ -79,6 +79,11 @@ type Policyd struct {
 	// Example: policy.key
 	StateKeyFile string `yaml:"state_key_file"`
 
+	// How long a decision waits for Redis, at most 10s. A host that got no
+	// answer by then counts for itself, and its greylist lets pass.
+	// Default: 20ms
+	StateTimeout Duration `yaml:"state_timeout"`
+
 	// How many counters, and how many rows of the greylist, are held in memory.
 	// It takes effect at the next start.
 	// Default: 1000000

@@ -59,6 +59,10 @@ func (v *validator) policyd(c *Config) {
 	}
 }
 
+// maxStateTimeout leaves policyd the time to answer before Postfix gives up
+// (smtpd_policy_service_timeout, 100s), several questions to Redis included.
+const maxStateTimeout = Duration(10 * time.Second)
+
 // state checks where counters are kept. No complaint repeats the location,
 // which may hold a password.
 func (v *validator) state(p *Policyd) {
@@ -66,6 +70,9 @@ func (v *validator) state(p *Policyd) {
 		if _, err := redisserver.Parse(p.State); err != nil {
 			v.fail("$.policyd.state", "neither memory nor a Redis server: %v", err)
 		}
+	}
+	if p.StateTimeout < 0 || p.StateTimeout > maxStateTimeout {
+		v.fail("$.policyd.state_timeout", "%s: mail waits as long when Redis is in trouble: 10s at the most", time.Duration(p.StateTimeout))
 	}
 	if p.StateKeys < 0 {
 		v.fail("$.policyd.state_keys", "%d counters: at least one is needed; a million is the default", p.StateKeys)
