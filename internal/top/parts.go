@@ -187,9 +187,14 @@ func (a artist) lookups(whole bool) section {
 		g = g.without(1)
 	}
 	s := a.table(g, rankLookups, 2)
-	if idle > 0 {
-		s.lines = append(s.lines, Line{{fmt.Sprintf("%d maps were not asked", idle), Dim}})
+	if idle == 0 {
+		return s
 	}
+	text := fmt.Sprintf("%d maps were not asked", idle)
+	if idle == 1 {
+		text = "1 map was not asked"
+	}
+	s.lines, s.least = append(s.lines, Line{{text, Dim}}), max(1, s.least)
 	return s
 }
 

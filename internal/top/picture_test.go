@@ -3,10 +3,13 @@ package top
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rivo/uniseg"
+
+	"postern/internal/status"
 )
 
 // TestPicture compares pictures with files. With GOLDEN=write in the
@@ -104,6 +107,20 @@ func joiner(r rune) bool {
 		return true
 	}
 	return false
+}
+
+// TestIdleMaps are told of in a line, one as well.
+func TestIdleMaps(t *testing.T) {
+	for want, maps := range map[string][]status.Lookups{
+		"1 map was not asked\n":   {{Map: "virtual", Found: 1}, {Map: "forward"}},
+		"2 maps were not asked\n": {{Map: "reverse"}, {Map: "forward"}},
+	} {
+		var m Model
+		m.Take(said(status.Snapshot{Daemon: "serve", Now: noon(), Lookups: maps}))
+		if got := Text(m.Picture(View{Now: noon()}, 80, 0)); !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
 }
 
 func TestNoColourIsLost(t *testing.T) {
