@@ -88,7 +88,7 @@ func (h repeatHandler) WithGroup(name string) slog.Handler {
 // inScope adds an attribute by which two lines are trouble of two things. All of
 // them have values of the configuration, not of a peer.
 func inScope(scope string, a slog.Attr) string {
-	if slices.Contains([]string{"daemon", "listener", "map", "table", "file", "store", "rule", "check", "target", "path", "name", "variable", "directory"}, a.Key) {
+	if slices.Contains([]string{"daemon", "listener", "map", "table", "file", "store", "rule", "check", "target", "path", "name", "variable", "directory", "end"}, a.Key) {
 		return scope + " " + a.Key + "=" + strings.Clone(a.Value.String())
 	}
 	return scope

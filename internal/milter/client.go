@@ -26,10 +26,11 @@ func (f *front) takeClient(n int) {
 	if f.over {
 		return
 	}
+	f.log = f.options.Log // not the client of an earlier session
 	if name, address := client(data); address != "" {
-		f.log = f.options.Log.With("client_address", Clipped(address), "client_name", Clipped(name))
-		f.conn.Log = f.log
+		f.log = f.log.With("client_address", Clipped(address), "client_name", Clipped(name))
 	}
+	f.conn.Log = f.log
 }
 
 // client reads the argument of CONNECT: a name, NUL, and the family of the

@@ -54,7 +54,7 @@ func (s *session) MailFrom(from string, m *gomilter.Modifier) (gomilter.Response
 		guard := s.handler.Guard()
 		switch {
 		case guard == nil:
-			log.Warn("message deferred", "action", "defer", "check", checkName, "error", "the from_guard block was taken out of the configuration")
+			log.Warn("message deferred", "id", s.handler.newID(), "action", "defer", "mode", "enforce", "check", checkName, "error", "the from_guard block was taken out of the configuration")
 			s.handler.Metrics.count(whole, Deferred)
 			return gomilter.RespTempFail
 		case guard.off:
@@ -73,6 +73,7 @@ func (s *session) MailFrom(from string, m *gomilter.Modifier) (gomilter.Response
 func (s *session) noLogin(log *slog.Logger, g *Guard) gomilter.Response {
 	const hint = "let the guard stand in smtpd_milters of the submission service alone, with smtpd_sasl_auth_enable, and {auth_authen} in milter_mail_macros"
 	s.handler.Metrics.count(whole, NoLogin)
+	log = log.With("id", s.handler.newID())
 	if !g.enforced() {
 		log.Error("message without a login goes on: the guard is in shadow mode", "action", "defer", "mode", "shadow", "check", checkName, "right", hint)
 		return gomilter.RespAccept
