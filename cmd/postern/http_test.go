@@ -39,7 +39,7 @@ func awaitText(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func await(ts *testscript.TestScript, url string, done func(status int, text string) bool) {
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if status, text, err := page(url); err == nil && done(status, text) {
 			return
 		}

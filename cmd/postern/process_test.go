@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a script waits for anything.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // processes are what a script remembers to look after.
 type processes struct {

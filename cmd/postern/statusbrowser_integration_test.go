@@ -100,11 +100,18 @@ func (b *tab) await(t *testing.T, expression string) {
 	var err error
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		var so bool
-		if so, err = chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)); err == nil && so {
+		if so, err = b.holds(expression); err == nil && so {
 			return
 		}
 	}
 	t.Fatalf("it does not become true that %s (%v)", expression, err)
+}
+
+// holds asks once; of a page that goes away meanwhile there may be no answer.
+func (b *tab) holds(expression string) (bool, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
 }
 
 // evaluate is what an expression comes to in the page.

@@ -11,7 +11,7 @@ import (
 )
 
 // patience is the limit of waiting for what must come.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // alone are the units of the daemons that run alone.
 func alone() []string {
