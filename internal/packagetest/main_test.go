@@ -7,19 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"postern/internal/scratch/machine"
 	"postern/internal/scratch/trixie"
 )
 
-const (
-	// debianVariable chooses the Debian of the machine: "trixie" is 13, nothing is this one.
-	debianVariable = "POSTERN_DEBIAN"
-	// packagesVariable is the folder with what was built. Who sets it has built before.
-	packagesVariable = "POSTERN_PACKAGES"
-)
+// packagesVariable is the folder with what was built. Who sets it has built before.
+const packagesVariable = "POSTERN_PACKAGES"
 
 func TestMain(m *testing.M) {
 	if machine.Inside() {
@@ -36,7 +31,7 @@ func TestMain(m *testing.M) {
 // runInside builds the packages and runs this test binary in a machine.
 func runInside() (int, error) {
 	ctx := context.Background()
-	root, err := debian(ctx)
+	root, err := trixie.Chosen(ctx, os.Stderr)
 	if err != nil {
 		return 0, err
 	}
@@ -60,7 +55,7 @@ func runInside() (int, error) {
 		Boot:     true,
 		Binds:    []machine.Bind{{From: repository, ReadOnly: true}, {From: dir, ReadOnly: true}},
 		Env:      []string{packagesVariable + "=" + dir},
-	}, testFlags(os.Args[1:])...)
+	}, machine.TestFlags(os.Args[1:])...)
 }
 
 // buildPackages fills the folder of what was built.
@@ -84,28 +79,4 @@ func buildPackages(ctx context.Context, repository, dir string) error {
 		}
 	}
 	return os.RemoveAll(source)
-}
-
-// debian is the root folder that was asked for.
-func debian(ctx context.Context) (string, error) {
-	switch name := os.Getenv(debianVariable); name {
-	case "":
-		return "", nil
-	case "trixie":
-		return trixie.Root(ctx, os.Stderr)
-	default:
-		return "", fmt.Errorf("%s=%s: must be trixie, or unset for this Debian", debianVariable, name)
-	}
-}
-
-// testFlags leaves out the flag whose file is outside: the log by which `go
-// test` decides on cached results, which it writes itself if we do not.
-func testFlags(args []string) []string {
-	var kept []string
-	for _, arg := range args {
-		if !strings.HasPrefix(arg, "-test.testlogfile=") {
-			kept = append(kept, arg)
-		}
-	}
-	return kept
 }

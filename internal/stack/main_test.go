@@ -56,7 +56,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"postern/internal/packagetest"
@@ -73,9 +72,6 @@ const configureProgram = "/usr/local/bin/postern-configure"
 // packageFile is what `make deb` makes.
 const packageFile = "/usr/local/lib/postern_1.0.0_package.deb"
 
-// debianVariable chooses the Debian of the machine: "trixie" is 13, nothing is this one.
-const debianVariable = "POSTERN_DEBIAN"
-
 func TestMain(m *testing.M) {
 	if machine.Inside() {
 		os.Exit(m.Run())
@@ -91,7 +87,7 @@ func TestMain(m *testing.M) {
 // runInside builds the program and runs this test binary in a machine.
 func runInside() (int, error) {
 	ctx := context.Background()
-	root, err := debian(ctx)
+	root, err := trixie.Chosen(ctx, os.Stderr)
 	if err != nil {
 		return 0, err
 	}
@@ -126,31 +122,7 @@ func runInside() (int, error) {
 			{From: filepath.Join(dir, "configure"), To: configureProgram, ReadOnly: true},
 			{From: built.Path, To: packageFile, ReadOnly: true},
 		},
-	}, testFlags(os.Args[1:])...)
-}
-
-// debian is the root folder that was asked for.
-func debian(ctx context.Context) (string, error) {
-	switch name := os.Getenv(debianVariable); name {
-	case "":
-		return "", nil
-	case "trixie":
-		return trixie.Root(ctx, os.Stderr)
-	default:
-		return "", fmt.Errorf("%s=%s: must be trixie, or unset for this Debian", debianVariable, name)
-	}
-}
-
-// testFlags leaves out the flag whose file is outside: the log by which `go
-// test` decides on cached results, which it writes itself if we do not.
-func testFlags(args []string) []string {
-	var kept []string
-	for _, arg := range args {
-		if !strings.HasPrefix(arg, "-test.testlogfile=") {
-			kept = append(kept, arg)
-		}
-	}
-	return kept
+	}, machine.TestFlags(os.Args[1:])...)
 }
 
 // repository is the root of the source, read-only.

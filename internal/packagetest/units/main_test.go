@@ -17,7 +17,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"postern/internal/scratch/machine"
@@ -26,9 +25,6 @@ import (
 
 // program is where the package puts postern.
 const program = "/usr/bin/postern"
-
-// debianVariable chooses the Debian of the machine: "trixie" is 13, nothing is this one.
-const debianVariable = "POSTERN_DEBIAN"
 
 func TestMain(m *testing.M) {
 	run := runOutside
@@ -46,7 +42,7 @@ func TestMain(m *testing.M) {
 // runOutside builds the program and runs this test binary in a machine.
 func runOutside() (int, error) {
 	ctx := context.Background()
-	root, err := debian(ctx)
+	root, err := trixie.Chosen(ctx, os.Stderr)
 	if err != nil {
 		return 0, err
 	}
@@ -72,19 +68,7 @@ func runOutside() (int, error) {
 			{From: repository, ReadOnly: true},
 			{From: filepath.Join(dir, "postern"), To: program, ReadOnly: true},
 		},
-	}, testFlags(os.Args[1:])...)
-}
-
-// debian is the root folder that was asked for.
-func debian(ctx context.Context) (string, error) {
-	switch name := os.Getenv(debianVariable); name {
-	case "":
-		return "", nil
-	case "trixie":
-		return trixie.Root(ctx, os.Stderr)
-	default:
-		return "", fmt.Errorf("%s=%s: must be trixie, or unset for this Debian", debianVariable, name)
-	}
+	}, machine.TestFlags(os.Args[1:])...)
 }
 
 // runInside makes the host and runs the tests.
@@ -93,16 +77,4 @@ func runInside(m *testing.M) (int, error) {
 		return 0, err
 	}
 	return m.Run(), nil
-}
-
-// testFlags leaves out the flag whose file is outside: the log by which `go
-// test` decides on cached results, which it writes itself if we do not.
-func testFlags(args []string) []string {
-	var kept []string
-	for _, arg := range args {
-		if !strings.HasPrefix(arg, "-test.testlogfile=") {
-			kept = append(kept, arg)
-		}
-	}
-	return kept
 }

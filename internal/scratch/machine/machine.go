@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -47,6 +48,13 @@ var run string
 
 // Inside reports whether this program runs in a machine.
 func Inside() bool { return os.Getenv(insideVariable) != "" }
+
+// TestFlags are the arguments of a test binary for the same one inside, without
+// the flag whose file is outside: the log by which `go test` decides on cached
+// results, which it writes itself if we do not.
+func TestFlags(args []string) []string {
+	return slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.HasPrefix(arg, "-test.testlogfile=") })
+}
 
 // Run starts this very program with args in a new machine, in the folder where
 // it stands now (Binds must hold it), with our standard input and output, and

@@ -48,6 +48,22 @@ var packages = []string{"mariadb-server", "mariadb-client", "postfix", "postfix-
 	"dovecot-core", "dovecot-mysql", "opendkim", "opendkim-tools", "redis-server", "swaks", "libnet-ssleay-perl", "iproute2",
 	"systemd", "systemd-sysv", "dbus", "adduser"}
 
+// debianVariable chooses the Debian of tests: "trixie" is 13, nothing is this one.
+const debianVariable = "POSTERN_DEBIAN"
+
+// Chosen is the root folder that the environment variable POSTERN_DEBIAN asks
+// for; empty is this machine's own Debian.
+func Chosen(ctx context.Context, out io.Writer) (string, error) {
+	switch name := os.Getenv(debianVariable); name {
+	case "":
+		return "", nil
+	case "trixie":
+		return Root(ctx, out)
+	default:
+		return "", fmt.Errorf("%s=%s: must be trixie, or unset for this Debian", debianVariable, name)
+	}
+}
+
 // Root returns a folder with Debian 13 and its servers, made now if need be.
 // Out gets a line for each step that takes time.
 func Root(ctx context.Context, out io.Writer) (string, error) {
