@@ -33,6 +33,10 @@ func checkInstall(_ context.Context, h *Host, f *findings) {
 		return
 	}
 	h.checkFolder(h.Config.StateDir, "state_dir", 0o007, f)
+	if dir := h.Config.StateDir; dir != "" { // root's, where somebody has started the daemon as root once
+		h.checkFolder(path.Join(dir, "tables"), "state_dir", 0, f)
+		h.checkFolder(path.Join(dir, "policy"), "state_dir", 0, f)
+	}
 	h.checkFolder(h.Config.Control, "control", 0o002, f)
 	h.checkMetrics(f)
 }
@@ -46,7 +50,7 @@ func (h *Host) checkFolder(folder, name string, closed uint32, f *findings) {
 	}
 	mode := uint32(info.Mode.Perm())
 	if user := h.daemonUser(); user != "" && user != "root" && !mayWrite(info, user) {
-		f.add("state-unwritable", h.setting(name), "chown "+user+": "+folder+" && chmod 700 "+folder, "%s %s has mode %04o, owner %s:%s: user %s of %s cannot write it", name, folder, mode, info.Owner, info.Group, user, allInOne)
+		f.add("state-unwritable", h.setting(name), "chown -R "+user+": "+folder+" && chmod 700 "+folder, "%s %s has mode %04o, owner %s:%s: user %s of %s cannot write it", name, folder, mode, info.Owner, info.Group, user, allInOne)
 	}
 	if mode&closed != 0 {
 		f.add("state-readable", h.setting(name), "chmod o-rwx "+folder, "%s %s has mode %04o: every program on this host can %s it", name, folder, mode, map[bool]string{true: "write", false: "read"}[mode&0o002 != 0])
