@@ -87,7 +87,9 @@ func (h *host) withPostfix(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.printCommands(rewritten)
+	if !h.Once { // or they would ask what is gone
+		h.printCommands(rewritten)
+	}
 	return h.wait(ctx)
 }
 
