@@ -75,5 +75,8 @@ func wrongType(e *yaml.TypeError) error {
 	case reflect.Bool:
 		want = "true or false"
 	}
+	if e.Token.Value == ":" { // what YAML makes of 127.0.0.1:3306 where braces are around it
+		want += ", in quotes if it has a colon"
+	}
 	return fmt.Errorf("%q does not fit here: write %s", e.Token.Value, want)
 }
