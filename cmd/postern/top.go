@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -46,23 +48,39 @@ func newTop() *cobra.Command {
 		if *interval < topShortest {
 			return usage("top: --interval %v: at least %v", *interval, topShortest)
 		}
-		c, err := config.Load(*path)
+		dir, err := topDir(*path, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
 		t := top.Top{
-			Source: controlSource{c.Control}, Interval: *interval, Timeout: topTimeout,
+			Source: controlSource{dir}, Interval: *interval, Timeout: topTimeout,
 			Now: time.Now, ASCII: !top.UTF8(os.Getenv),
 		}
 		switch {
 		case *asJSON:
-			return topJSON(cmd, t, c.Control)
+			return topJSON(cmd, t, dir)
 		case *once:
-			return topOnce(cmd, t, c.Control)
+			return topOnce(cmd, t, dir)
 		}
-		return topLive(cmd, t, c.Control)
+		return topLive(cmd, t, dir)
 	}
 	return cmd
+}
+
+// topDir is where the daemons have their control sockets. With a configuration
+// that is refused those that run are shown, if there are any: they go on with
+// the one before.
+func topDir(path string, stderr io.Writer) (string, error) {
+	c, err := config.Load(path)
+	if err == nil {
+		return c.Control, nil
+	}
+	dir := config.ControlOf(path)
+	if len(controlSockets(dir)) == 0 {
+		return "", err
+	}
+	fmt.Fprintf(stderr, "postern: note: top: the configuration would be refused: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	return dir, nil
 }
 
 // controlSource asks the control sockets in a directory.

@@ -204,3 +204,25 @@ func TestMissingFile(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A daemon goes on when its file is broken: its control sockets are found.
+func TestControlOf(t *testing.T) {
+	dir := t.TempDir()
+	for text, want := range map[string]string{
+		"unknown_key: 1\ncontrol: here\n": filepath.Join(dir, "here"),
+		"control: /run/other\ncache: {}}": Defaults().Control, // no YAML
+		"control: [a, b]\n":               Defaults().Control,
+		"":                                Defaults().Control,
+	} {
+		path := filepath.Join(dir, "postern.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := ControlOf(path); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	if got := ControlOf(filepath.Join(dir, "none")); got != Defaults().Control {
+		t.Errorf("without a file: %s", got)
+	}
+}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 )
 
 // maxFile bounds the configuration file: a wrong path must not eat memory.
@@ -23,6 +26,17 @@ func Load(path string) (*Config, error) {
 		return nil, &Error{path, 0, err}
 	}
 	return Parse(path, text)
+}
+
+// ControlOf is the control directory that a configuration names, whatever else
+// is wrong with it, or the default one: a daemon that runs goes on when its file
+// is broken, and can be looked at.
+func ControlOf(path string) string {
+	var named struct{ Control string }
+	if text, err := readFile(path); err == nil {
+		_ = yaml.Unmarshal(text, &named) // what cannot be read names nothing
+	}
+	return absolute(filepath.Dir(path), cmp.Or(named.Control, Defaults().Control))
 }
 
 // Parse is Load for a text that was read already. Relative file names in it
