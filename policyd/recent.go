@@ -1,11 +1,9 @@
 package policyd
 
 import (
-	"regexp"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"postern/internal/status"
 )
@@ -15,22 +13,24 @@ const recentKept = 100
 
 // Recent remembers the last hundred decisions that were more than DUNNO, those
 // in shadow included, for people who look. What most mail gets (Routine) is left
-// out: it would push out the rest. Mail addresses are masked before they are
+// out: it would push out the rest. Mail addresses are hidden before they are
 // kept; those of clients are not. A nil *Recent remembers nothing.
 type Recent struct {
-	now func() time.Time
+	now  func() time.Time
+	hide func(field, text string) string
 
 	mu   sync.Mutex
 	ring []status.Decision
 	next int
 }
 
-// NewRecent is an empty one; now is nil for time.Now.
-func NewRecent(now func() time.Time) *Recent {
+// NewRecent is an empty one. Hide is what becomes of the text of a field (sender,
+// recipient, login, reason); now is nil for time.Now.
+func NewRecent(hide func(field, text string) string, now func() time.Time) *Recent {
 	if now == nil {
 		now = time.Now
 	}
-	return &Recent{now: now, ring: make([]status.Decision, 0, recentKept)}
+	return &Recent{now: now, hide: hide, ring: make([]status.Decision, 0, recentKept)}
 }
 
 // List are the decisions, newest first.
@@ -67,9 +67,9 @@ func (r *Recent) verdict(q *Request, id, mode, check string, v *Verdict) {
 	}
 	kept := status.Decision{
 		At: r.now(), ID: id, Action: v.Action.Name(), Mode: mode, Check: check, Rule: v.Rule,
-		Reason: maskText(v.Reason), Client: short(q.ClientAddress),
-		Sender: maskAddress(q.Sender), Recipient: maskAddress(q.Recipient),
-		Login: maskLogin(q.Login), QueueID: short(q.QueueID),
+		Reason: r.hidden("reason", v.Reason), Client: short(q.ClientAddress),
+		Sender: r.hidden("sender", q.Sender), Recipient: r.hidden("recipient", q.Recipient),
+		Login: r.hidden("login", q.Login), QueueID: short(q.QueueID),
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,46 +81,9 @@ func (r *Recent) verdict(q *Request, id, mode, check string, v *Verdict) {
 	r.next = (r.next + 1) % cap(r.ring)
 }
 
+// hidden is cut after it was hidden: of what is cut before, nobody could tell that
+// it is an address.
+func (r *Recent) hidden(field, text string) string { return short(r.hide(field, text)) }
+
 // short is a copy of s: the text of a request is used again for the next one.
 func short(s string) string { return strings.ToValidUTF8(strings.Clone(bounded(s)), "\uFFFD") }
-
-// maskAddress leaves the first letter and the domain of one address:
-// j***@example.org, and of one without a domain the first letter.
-func maskAddress(address string) string {
-	if address == "" {
-		return ""
-	}
-	local, domain := address, ""
-	if at := strings.LastIndexByte(address, '@'); at >= 0 {
-		local, domain = address[:at], address[at:]
-	}
-	return short(masked(local) + domain)
-}
-
-// maskLogin hides a login that is an address.
-func maskLogin(login string) string {
-	if strings.Contains(login, "@") {
-		return maskAddress(login)
-	}
-	return short(login)
-}
-
-// masked is three stars, and before them the first letter where there are more.
-func masked(local string) string {
-	first, size := utf8.DecodeRuneInString(local)
-	if size == len(local) || first == '"' || first == '\\' || first == utf8.RuneError {
-		return "***"
-	}
-	return string(first) + "***"
-}
-
-// localPart finds what stands before an @ in a text. It takes rather more than
-// less, key=value included.
-var localPart = regexp.MustCompile(`(?:\\*"[^"]*"|[^\s<>"(),;:]+)@`)
-
-// maskText masks every address within a text.
-func maskText(text string) string {
-	return short(localPart.ReplaceAllStringFunc(text, func(found string) string {
-		return masked(found[:len(found)-1]) + "@"
-	}))
-}

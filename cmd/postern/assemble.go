@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"postern/internal/config"
+	"postern/internal/daemon"
 	"postern/internal/filemap"
 	"postern/internal/keysearch"
 	"postern/internal/lookup"
@@ -65,7 +66,7 @@ func newWorks(r role, c *config.Config, reg prometheus.Registerer, log *slog.Log
 	if r.serves("policyd") {
 		w.policyMetrics = newPolicyMetrics(reg)
 		registerRecorder(reg, &w.recorder)
-		w.recent = policyd.NewRecent(nil)
+		w.recent = policyd.NewRecent(daemon.MaskField, nil)
 	}
 	if r.serves("socketmap") || r.serves("tcptable") {
 		w.twins, w.kept = twin.NewMetrics(reg), twin.NewKept(0)

@@ -28,6 +28,11 @@ func MaskAddresses(text string) string {
 	})
 }
 
+// MaskField is MaskAddresses for the text of one attribute of a line: of a sender,
+// a recipient and a login nothing is left but the first letter and the domain,
+// however they are written.
+func MaskField(field, text string) string { return hidden(field, text, MaskAddresses) }
+
 // HashAddresses replaces each mail address in a text by a word that is the same
 // for the same address, in whatever case it is written, wherever the same key is
 // used. Without the key nobody can tell which address it was, nor try.
