@@ -23,6 +23,10 @@ import (
 // lookups that still use them.
 const retireAfter = 30 * time.Second
 
+// readinessEvery is how often the service manager hears whether Postfix's
+// questions can be answered.
+const readinessEvery = 5 * time.Second
+
 // service is a running process: its listeners, and the assembly they ask.
 type service struct {
 	role     role
@@ -92,6 +96,7 @@ func (s *service) run(ctx context.Context, ready func()) error {
 	}
 	s.mu.Unlock()
 	ready()
+	s.group.Go(func() error { daemon.Notify{Log: s.log}.Readiness(s.ctx, readinessEvery, s.ready); return nil })
 	err := s.group.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()

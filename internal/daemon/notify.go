@@ -37,6 +37,28 @@ func (n Notify) Status(status string) {
 	n.send(statusLine(status))
 }
 
+// Readiness keeps the status line true until ctx ends: ready is asked each time
+// that every has passed, and why it is not is shown until it is.
+func (n Notify) Readiness(ctx context.Context, every time.Duration, ready func(context.Context) error) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for shown := false; ; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		switch err := ready(ctx); {
+		case err != nil:
+			n.Status("not ready: " + err.Error())
+			shown = true
+		case shown:
+			n.Status("serving")
+			shown = false
+		}
+	}
+}
+
 // Watchdog reports every half of WATCHDOG_USEC that the process is alive, as
 // long as alive returns nil, until ctx ends. Without WATCHDOG_USEC it returns
 // at once.

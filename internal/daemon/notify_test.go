@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,6 +66,31 @@ func TestNotify(t *testing.T) {
 	m.want("STOPPING=1\nSTATUS=draining\n")
 	n.Status("one\nREADY=1\n two")
 	m.want("STATUS=one READY=1 two\n")
+}
+
+// The line of systemctl status says why nothing can be answered, as long as it is so.
+func TestReadiness(t *testing.T) {
+	m := newManager(t)
+	log, _ := logTo(t)
+	var trouble atomic.Pointer[error]
+	none := errors.New("tables are not loaded\nyet")
+	trouble.Store(&none)
+	ctx, cancel := context.WithCancel(t.Context())
+	var over sync.WaitGroup
+	over.Go(func() {
+		daemon.Notify{Log: log}.Readiness(ctx, time.Millisecond, func(context.Context) error {
+			if err := trouble.Load(); err != nil {
+				return *err
+			}
+			return nil
+		})
+	})
+	m.want("STATUS=not ready: tables are not loaded yet\n")
+	trouble.Store(nil)
+	for said := ""; said != "STATUS=serving\n"; said = m.hear() {
+	}
+	cancel()
+	over.Wait()
 }
 
 func TestNotifyWithoutAManager(t *testing.T) {
