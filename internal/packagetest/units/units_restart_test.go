@@ -61,7 +61,7 @@ func TestCrashes(t *testing.T) {
 		group.Go(func() { check(t, streamLookups(ctx, &lookups)) })
 	}
 	for range 3 {
-		await(t, "postern is up", func() bool { return property(t, "postern", "ActiveState") == "active" })
+		await(t, "postern is up", func() bool { return property(t, "postern", "ActiveState") == "active" && mainPID(t, "postern") > 0 })
 		before, pid := lookups.Load(), mainPID(t, "postern")
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
