@@ -88,6 +88,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("request=smtpd_access_policy\n\nsender=a")
 	f.Add("request=\n")
 	f.Add("a=b\r\n\r\n\r\n")
+	f.Add("a=\r\r\nb=")
 	f.Fuzz(func(t *testing.T, in string) {
 		q, err := Parse(in)
 		if err != nil {

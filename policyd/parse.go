@@ -37,10 +37,19 @@ func appendRequest(b []byte, attributes []Attribute) []byte {
 		b = append(b, "request="+requestType+"\n"...)
 	}
 	for _, a := range attributes {
-		b = append(b, a.Name...)
-		b = append(b, '=')
-		b = append(b, a.Value...)
-		b = append(b, '\n')
+		b = appendAttribute(b, a)
+	}
+	return append(b, '\n')
+}
+
+// appendAttribute writes a line. A value that ends in CR has one more behind it:
+// that is what reading takes away.
+func appendAttribute(b []byte, a Attribute) []byte {
+	b = append(b, a.Name...)
+	b = append(b, '=')
+	b = append(b, a.Value...)
+	if strings.HasSuffix(a.Value, "\r") {
+		b = append(b, '\r')
 	}
 	return append(b, '\n')
 }

@@ -41,7 +41,7 @@ func (r Record) String() string {
 		fmt.Fprintf(&b, "%s=%s\n", attrListener, r.Listener)
 	}
 	for _, a := range r.Attributes {
-		b.WriteString(a.Name + "=" + a.Value + "\n")
+		b.Write(appendAttribute(nil, a))
 	}
 	b.WriteByte('\n')
 	return b.String()
