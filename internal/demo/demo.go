@@ -127,12 +127,11 @@ func (h *host) printCommands(rewritten string) {
 	try("%s srs reverse --config %s %s", h.Binary, d.config, rewritten)
 	try("%s policy --config %s --explain policy_context=data protocol_state=DATA instance=1 sender=%s", h.Binary, d.config, sender)
 	try("%s ban add --config %s --for 1h --reason 'try it' info@forward.example", h.Binary, d.config)
-	try("w3m http://%s/   # or a browser: the status page", d.metrics)
-	try("%s top --config %s", h.Binary, d.config)
+	try("%s top --once --config %s", h.Binary, d.config)
 	try("curl -s http://%s/metrics | grep ^postern_", d.metrics)
 	try("echo 'you@forward.example you@dest.example' >> %s", filepath.Join(h.dir, "office"))
 	try("%s query --config %s everyone you@forward.example", h.Binary, d.config)
-	fmt.Fprintln(h.Out)
+	fmt.Fprintf(h.Out, "\nThe status page, for a browser: http://%s/\n\n", d.metrics)
 }
 
 // wait stays up until ctx ends or the daemon dies.

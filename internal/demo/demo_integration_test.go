@@ -82,6 +82,7 @@ func TestPrintedCommands(t *testing.T) {
 		{"srs reverse", `^friend@elsewhere\.example$`},
 		{"policy*--explain", `(?s)^asked the running daemon serve\nchain data\n.*\nDUNNO$`},
 		{"ban add", `^banned email info@forward\.example until `},
+		{"top --once", `(?m)^serve ready `},
 		{"/metrics", `(?m)^postern_srs_rewrites_total\{direction="forward",result="ok"\} [1-9]`},
 		{"echo ", `^$`},
 		{"everyone", `^you@dest\.example$`},
