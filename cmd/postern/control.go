@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"postern/internal/daemon"
 	"postern/internal/lookup"
 	"postern/internal/maps"
 )
@@ -32,7 +33,7 @@ func (s *service) controlHandler() http.Handler {
 	mux.HandleFunc("GET /twin", s.serveTwin)
 	mux.HandleFunc("POST /rows", s.serveRows)
 	mux.HandleFunc("GET /status", s.serveStatus)
-	mux.HandleFunc("GET /health", s.serveHealth)
+	mux.Handle("GET /health", daemon.Readyz(s.ready))
 	s.routePolicy(mux)
 	return mux
 }

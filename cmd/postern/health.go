@@ -75,14 +75,3 @@ func health(ctx context.Context, out io.Writer, dir string) error {
 func nobodyThere(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
-
-// serveHealth answers as /readyz does, for those who may open the control socket.
-func (s *service) serveHealth(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), healthTime/2)
-	defer cancel()
-	if err := s.ready(ctx); err != nil {
-		http.Error(w, strings.Join(strings.Fields(err.Error()), " "), http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(w, "ready")
-}

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	readyTime  = 5 * time.Second  // for the answer of Admin.Ready
+	readyTime  = 5 * time.Second  // for the answer of Readyz
 	scrapeTime = 10 * time.Second // for one /metrics, Prometheus' own default
 )
 
@@ -44,7 +44,7 @@ func (a Admin) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		say(w, http.StatusOK, "ok")
 	})
-	mux.HandleFunc("GET /readyz", a.readyz)
+	mux.Handle("GET /readyz", Readyz(a.Ready))
 	if a.Page != nil {
 		mux.Handle("/{$}", a.Page)
 		return mux
@@ -55,14 +55,17 @@ func (a Admin) Handler() http.Handler {
 	return mux
 }
 
-func (a Admin) readyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
-	defer cancel()
-	if err := a.Ready(ctx); err != nil {
-		say(w, http.StatusServiceUnavailable, err.Error())
-		return
-	}
-	say(w, http.StatusOK, "ready")
+// Readyz answers 200, or 503 with the reason on one line.
+func Readyz(ready func(ctx context.Context) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+		defer cancel()
+		if err := ready(ctx); err != nil {
+			say(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+		say(w, http.StatusOK, "ready")
+	})
 }
 
 // say answers with one line.

@@ -34,9 +34,10 @@ func (p Page) Handler() http.Handler {
 // guarded sets what holds for every answer, and turns away who came by a name
 // that is not ours.
 func (p Page) guarded(next http.Handler) http.Handler {
+	allowed := policy()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy())
+		h.Set("Content-Security-Policy", allowed)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")
