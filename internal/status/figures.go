@@ -62,13 +62,15 @@ func (v view) cache() *Cache {
 	}
 }
 
-func (v view) tables() []Table {
+func (v view) tables(facts []TableFact) []Table {
 	var all []Table
 	for s, rows := range v.now.reading {
-		if s.family == tableRows {
-			age, loaded := v.now.reading[series{tableAge, s.labels}]
-			all = append(all, Table{Name: s.labels[0], Rows: rows, Loaded: loaded, Age: age})
+		if s.family != tableRows {
+			continue
 		}
+		age, loaded := v.now.reading[series{tableAge, s.labels}]
+		perKey := slices.ContainsFunc(facts, func(t TableFact) bool { return t.Name == s.labels[0] && t.PerKey })
+		all = append(all, Table{Name: s.labels[0], Rows: rows, Loaded: loaded, PerKey: perKey, Age: age})
 	}
 	slices.SortFunc(all, func(a, b Table) int { return cmp.Compare(a.Name, b.Name) })
 	return all

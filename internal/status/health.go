@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -173,7 +174,17 @@ func (v view) acceptHealth() (Health, bool) {
 	}, n > 0
 }
 
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+// longest is more than anything here lasts.
+const longest = 100 * 365 * 24 * time.Hour
+
+// seconds is a length of time that came as a figure: none of what is no number,
+// and longest at most.
+func seconds(s float64) time.Duration {
+	if math.IsNaN(s) {
+		return 0
+	}
+	return time.Duration(min(max(0, s), longest.Seconds()) * float64(time.Second))
+}
 
 // round leaves what people want to read of a duration.
 func round(d time.Duration) string {

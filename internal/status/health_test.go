@@ -2,9 +2,11 @@ package status
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestHealth tells, for each thing that can be in trouble, what its state is
@@ -90,5 +92,25 @@ func TestWhatIsNotConfiguredHasNoHealth(t *testing.T) {
 	now := reading{{family: databaseUp}: 0, {family: policyStateUp}: 0, {family: srsStoreUp}: 0}
 	if all := (view{now: sample{reading: now}}).health(Facts{}); len(all) != 0 {
 		t.Errorf("%+v", all)
+	}
+}
+
+// TestTables knows, of each, whether its rows are in memory and how old they are.
+func TestTables(t *testing.T) {
+	now := reading{
+		{family: tableRows, labels: labels{"alias"}}:    10,
+		{family: tableAge, labels: labels{"alias"}}:     3.5,
+		{family: tableRows, labels: labels{"api_bans"}}: 0,
+		{family: tableRows, labels: labels{"domain"}}:   0,
+	}
+	got := view{now: sample{reading: now}}.tables([]TableFact{{Name: "alias"}, {Name: "api_bans", PerKey: true}, {Name: "domain"}})
+	want := []Table{{Name: "alias", Rows: 10, Loaded: true, Age: 3.5}, {Name: "api_bans", PerKey: true}, {Name: "domain"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	for age, want := range map[float64]time.Duration{3.5: 3500 * time.Millisecond, -1: 0, math.NaN(): 0, math.Inf(1): longest, 1e300: longest} {
+		if got := (Table{Age: age}).Lag(); got != want {
+			t.Errorf("age %v: %v, want %v", age, got, want)
+		}
 	}
 }

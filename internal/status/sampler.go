@@ -120,7 +120,7 @@ func (s *Sampler) Snapshot() Snapshot {
 		Decisions: facts.Decisions,
 	}
 	shot.Lookups, shot.Cache = v.lookups(), v.cache()
-	shot.Tables, shot.Database = v.tables(), v.database(facts)
+	shot.Tables, shot.Database = v.tables(facts.Tables), v.database(facts)
 	shot.Connections, shot.SRS, shot.Rules = v.connections(), v.srs(), v.rules()
 	shot.Series = v.series()
 	shot.Health = v.health(facts)

@@ -66,9 +66,13 @@ type Cache struct {
 type Table struct {
 	Name   string  `json:"name"`
 	Rows   float64 `json:"rows"`
-	Loaded bool    `json:"loaded"`      // it was read, from the database or from its copy on disk
-	Age    float64 `json:"age_seconds"` // since it was known to be current; 0 if it is not loaded
+	Loaded bool    `json:"loaded"`            // it was read, from the database or from its copy on disk
+	PerKey bool    `json:"per_key,omitempty"` // too large for memory: each key is asked of the database
+	Age    float64 `json:"age_seconds"`       // since it was known to be current; 0 if it is not loaded
 }
+
+// Lag is Age as a length of time, which is never negative.
+func (t Table) Lag() time.Duration { return seconds(t.Age) }
 
 // Database is one server and the pool of connections to it.
 type Database struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"postern/internal/status"
 )
@@ -86,7 +87,7 @@ func fitting(s status.Series) int {
 	if s.Step <= 0 {
 		return 1
 	}
-	return int(seconds(300) / s.Step)
+	return int(5 * time.Minute / s.Step)
 }
 
 func find(all []status.Series, name string) (status.Series, bool) {

@@ -203,12 +203,19 @@ func (v *view) addStores(s status.Snapshot) {
 			pair{"Connections in use", count(d.InUse) + " of " + count(d.Max)}, pair{"Connections open", count(d.Open)})
 	}
 	for _, t := range s.Tables {
-		current := "never"
-		if t.Loaded {
-			current = ago(seconds(t.Age)) + " ago"
-		}
-		v.Tables = append(v.Tables, table{t.Name, count(t.Rows), current})
+		v.Tables = append(v.Tables, table{t.Name, count(t.Rows), current(t)})
 	}
+}
+
+// current is when the rows of a table were those of the database.
+func current(t status.Table) string {
+	switch {
+	case t.PerKey:
+		return "asked per key"
+	case !t.Loaded:
+		return "never"
+	}
+	return ago(t.Lag()) + " ago"
 }
 
 func rows(all []status.Count) []row {

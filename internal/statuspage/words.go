@@ -73,5 +73,3 @@ func ago(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d days", s/86400)
 }
-
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

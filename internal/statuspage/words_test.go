@@ -22,6 +22,18 @@ func TestWords(t *testing.T) {
 	}
 }
 
+func TestTablesSayWhenTheyWereCurrent(t *testing.T) {
+	for want, table := range map[string]status.Table{
+		"75 s ago":      {Loaded: true, Age: 75},
+		"never":         {},
+		"asked per key": {PerKey: true},
+	} {
+		if got := current(table); got != want {
+			t.Errorf("%+v: %q, want %q", table, got, want)
+		}
+	}
+}
+
 func TestSparks(t *testing.T) {
 	for _, test := range []struct {
 		values []float64

@@ -82,14 +82,6 @@ func lasting(d time.Duration) string {
 	return fmt.Sprintf("%dd %dh", int(d/day), int(d%day/time.Hour))
 }
 
-// seconds is a length of time that came as a figure.
-func seconds(s float64) time.Duration {
-	if !finite(s) || s < 0 || s > 1e9 {
-		return -1
-	}
-	return time.Duration(s * float64(time.Second))
-}
-
 func finite(n float64) bool { return !math.IsNaN(n) && !math.IsInf(n, 0) }
 
 // sparkline draws the last values, each in a cell, up to the largest of them.

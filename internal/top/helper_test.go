@@ -29,7 +29,7 @@ func serving() status.Snapshot {
 			{Map: "reverse"},
 		},
 		Cache:       &status.Cache{Entries: 12_345, Hits: 0.982, Stale: 3, Total: 88_000},
-		Tables:      []status.Table{{Name: "alias", Rows: 250_000, Age: 0.4}, {Name: "domain", Rows: 1200, Age: 75}},
+		Tables:      []status.Table{{Name: "alias", Rows: 250_000, Loaded: true, Age: 0.4}, {Name: "domain", Rows: 1200, Loaded: true, Age: 75}},
 		Database:    []status.Database{{Name: "db.example.org:3306", Open: 4, InUse: 1, Max: 16}},
 		Connections: []status.Connection{{Daemon: "socketmap", Open: 12, Total: 4096}, {Daemon: "policyd", Open: 3, Total: 912}},
 		SRS:         []status.Count{{Name: "forward rewritten", Total: 5120, PerMinute: 12}, {Name: "reverse restored", Total: 51, PerMinute: 0.02}},

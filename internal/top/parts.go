@@ -249,9 +249,20 @@ func (a artist) storageOf(s status.Snapshot) []Line {
 			{fmt.Sprintf(", %s in use, %s open of %s", count(d.InUse), count(d.Open), count(d.Max)), Plain}})
 	}
 	for _, t := range s.Tables {
-		lines = append(lines, Line{{"table    ", Dim}, {fmt.Sprintf("%s, %s rows, current %s ago", clean(t.Name, a.ASCII), count(t.Rows), lasting(seconds(t.Age))), Plain}})
+		lines = append(lines, Line{{"table    ", Dim}, {clean(t.Name, a.ASCII) + ", ", Plain}, holds(t)})
 	}
 	return lines
+}
+
+// holds is what is in memory of a table.
+func holds(t status.Table) Span {
+	switch {
+	case t.PerKey:
+		return Span{"asked per key", Plain}
+	case !t.Loaded:
+		return Span{"not loaded", Bad}
+	}
+	return Span{fmt.Sprintf("%s rows, current %s ago", count(t.Rows), lasting(t.Lag())), Plain}
 }
 
 // counts is a table of how often things happened in all daemons.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"postern/internal/status"
 )
 
 func TestClean(t *testing.T) {
@@ -44,6 +46,22 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// TestTablesSayWhatTheyHold: one without rows in memory is not a current one.
+func TestTablesSayWhatTheyHold(t *testing.T) {
+	for _, test := range []struct {
+		table status.Table
+		want  Span
+	}{
+		{status.Table{Loaded: true, Rows: 20000, Age: 75}, Span{"20.0k rows, current 1m 15s ago", Plain}},
+		{status.Table{}, Span{"not loaded", Bad}},
+		{status.Table{PerKey: true}, Span{"asked per key", Plain}},
+	} {
+		if got := holds(test.table); got != test.want {
+			t.Errorf("%+v: %+v, want %+v", test.table, got, test.want)
+		}
+	}
+}
+
 func TestFigures(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	for got, want := range map[string]string{
@@ -53,7 +71,6 @@ func TestFigures(t *testing.T) {
 		share(0.5): "50.0%", share(1.5): "-", "s" + share(nan): "s-",
 		mean(0.0000001): "1us", mean(0.0009): "900us", mean(0.0042): "4.2ms", mean(0.25): "250ms", mean(2): "2.0s", mean(1e9): "ages", "m" + mean(0): "m-", "m" + mean(inf): "m-",
 		lasting(59 * time.Second): "59s", lasting(61 * time.Second): "1m 1s", lasting(3 * time.Hour): "3h 0m", lasting(76 * time.Hour): "3d 4h", "l" + lasting(-1): "l-",
-		"s" + lasting(seconds(nan)): "s-", "s" + lasting(seconds(1e300)): "s-",
 		figure(2, perSecond): "2.0/s", figure(1, "share"): "100.0%", figure(0.5, "seconds"): "500ms", figure(7, "bananas"): "7",
 	} {
 		if got != want {
