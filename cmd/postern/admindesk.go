@@ -42,6 +42,14 @@ func withTables(cmd *cobra.Command, path string, work func(*tableDesk) error) er
 		return err
 	}
 	defer s.Close()
+	return work(&tableDesk{
+		config: c, desk: openDesk(c, s), out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(),
+		command: strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" "),
+	})
+}
+
+// openDesk makes the desk of a configuration over its database.
+func openDesk(c *config.Config, s *store.Store) *admin.Desk {
 	options := admin.Options{
 		Hostname: c.Postfix.MyHostname, MyOrigin: c.Postfix.MyOrigin, Operator: c.Operator,
 		Reserved: folded(c.ReservedHandles), Allowed: folded(c.HandlesAllowed),
@@ -50,10 +58,7 @@ func withTables(cmd *cobra.Command, path string, work func(*tableDesk) error) er
 	if c.SRSD != nil {
 		options.SRSDomain = c.SRSD.Domain
 	}
-	return work(&tableDesk{
-		config: c, desk: admin.New(s, options), out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(),
-		command: strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" "),
-	})
+	return admin.New(s, options)
 }
 
 // changeCommand makes a command that changes a table, with --config and --json.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postern/internal/admin"
 	"postern/internal/config"
 	"postern/internal/incident"
 	"postern/internal/maillog"
@@ -142,8 +143,24 @@ func withIncidents(cmd *cobra.Command, f incidentFlags, work func(context.Contex
 		Store: s, Queue: &incident.Queue{Dir: f.postfix, Run: incident.Programs},
 		Dir: filepath.Join(c.StateDir, "incidents"), Host: host, Delimiter: c.RecipientDelimiter,
 		SystemLog: "/var/log/mail.log", Stdin: cmd.InOrStdin(), Now: time.Now,
-		Tell: told.tell, Settle: settle,
+		Tell: told.tell, Settle: settle, Against: againstCircles(openDesk(c, s)),
 	})
+}
+
+// againstCircles has undo leave a row off that leads in a circle with what was
+// added since: no mail would arrive by any of them.
+func againstCircles(desk *admin.Desk) func(context.Context, *store.Edit, store.SwitchRow) (string, error) {
+	return func(ctx context.Context, e *store.Edit, row store.SwitchRow) (string, error) {
+		path, err := desk.Circle(ctx, e, row.Table, store.Entry{Key: row.Key, Value: row.Value})
+		if path == "" || err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("it would lead in a circle: %s: change one of them, then 'postern %s enable %s'", path, adminNoun(row.Table), row.Key), nil
+	}
+}
+
+func adminNoun(table string) string {
+	return map[string]string{store.Aliases: "alias", store.Handles: "handle"}[table]
 }
 
 // settle waits for what is under way.

@@ -371,3 +371,32 @@ func TestNoTable(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestCircle: the circle that a row would close is told before it is on.
+func TestCircle(t *testing.T) {
+	d, s := host(t,
+		"INSERT INTO alias (address, `goto`, active) VALUES ('a@fwd.test', 'b@fwd.test', 0), ('b@fwd.test', 'a@fwd.test', 1), ('@fwd.test', '@b.test', 1)",
+		`INSERT INTO alias_handle (handle, address, active) VALUES ('dave', 'carol@fwd.test', 1)`)
+	for _, tt := range []struct{ table, key, value, want string }{
+		{store.Aliases, "A@fwd.test", "B@fwd.test", "a@fwd.test > b@fwd.test > a@fwd.test"},
+		{store.Aliases, "a@fwd.test", "x@dest.test, b@fwd.test", "a@fwd.test > b@fwd.test > a@fwd.test"},
+		{store.Aliases, "@b.test", "@fwd.test", "@b.test > @fwd.test > @b.test"},
+		{store.Handles, "carol", "dave@b.test", "dave@b.test > carol@fwd.test > dave@b.test"},
+		{store.Aliases, "a@fwd.test", "x@dest.test", ""},
+		{store.Aliases, "a@fwd.test", "", ""},
+		{store.Aliases, "a@fwd.test", "@b.test", ""},
+		{store.Handles, "bob", "bob@dest.test", ""},
+		{store.Users, "a@fwd.test", "b@fwd.test", ""},
+	} {
+		err := s.Edit(t.Context(), func(ctx context.Context, e *store.Edit) error {
+			got, err := d.Circle(ctx, e, tt.table, store.Entry{Key: tt.key, Value: tt.value})
+			if got != tt.want && (tt.want == "" || !strings.HasPrefix(got, tt.want)) {
+				t.Errorf("%s %s leads to %q in the circle %q, want %q", tt.table, tt.key, tt.value, got, tt.want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("%s %s: %v", tt.table, tt.key, err)
+		}
+	}
+}

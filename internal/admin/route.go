@@ -86,6 +86,28 @@ func (d *Desk) checkRoute(ctx context.Context, e *store.Edit, row draft, targets
 	return nil
 }
 
+// Circle tells in which circle an alias or a handle would lead if it were on:
+// "a@x.test > b@x.test > a@x.test"; empty: in none.
+func (d *Desk) Circle(ctx context.Context, e *store.Edit, table string, row store.Entry) (string, error) {
+	if table != store.Aliases && table != store.Handles {
+		return "", nil
+	}
+	targets, err := keysearch.ParseAddresses(row.Value)
+	if strings.HasPrefix(row.Value, "@") {
+		targets, err = []string{row.Value}, nil
+	}
+	if err != nil || len(targets) == 0 || row.Key == "" {
+		return "", nil // it leads nowhere
+	}
+	written := draft{table, lookup.Fold(row.Key), row.Value}
+	start, err := d.start(ctx, e, written, targets)
+	if err != nil {
+		return "", err
+	}
+	walk, err := d.walker(e, written).Expand(ctx, start)
+	return circle(walk.Loop), err
+}
+
 // circle is a path as messages show it.
 func circle(path []string) string {
 	shorter := slices.Clone(path[:min(len(path), 8)])

@@ -30,6 +30,11 @@ type Desk struct {
 	// Tell has running daemons read changed rows, and bans, anew; nil: they
 	// find out by themselves.
 	Tell func(ctx context.Context, rows []store.SwitchRow, bans ...store.BanTarget)
+	// Against tells what stands against a row that Undo would restore, as that
+	// it would lead in a circle with rows that came since; nil, or why empty:
+	// nothing does.
+	Against func(ctx context.Context, e *store.Edit, row store.SwitchRow) (why string, err error)
+
 	// Settle waits until mail that was being accepted is in the queue; nil: no
 	// second search.
 	Settle func(ctx context.Context)

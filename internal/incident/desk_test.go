@@ -239,6 +239,22 @@ func TestUndoChanged(t *testing.T) {
 	}
 }
 
+// TestUndoAgainst: what something stands against stays off, and is named.
+func TestUndoAgainst(t *testing.T) {
+	d := newDesk(t, queueOf(0))
+	d.Against = func(_ context.Context, _ *store.Edit, row store.SwitchRow) (string, error) {
+		return "it would lead in a circle", nil
+	}
+	r, err := d.Stop(t.Context(), Request{Name: "info@x.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := d.Undo(t.Context(), r.ID)
+	if !errors.Is(err, ErrKept) || len(s.Kept) != 1 || s.Kept[0].Why != "it would lead in a circle" || active(t, d, "alias") != 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 func TestTwoAtOnce(t *testing.T) {
 	d := newDesk(t, queueOf(0))
 	unlock, err := d.lock(t.Context())

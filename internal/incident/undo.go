@@ -53,7 +53,7 @@ func (d *Desk) restore(ctx context.Context, s *State) error {
 		return slices.ContainsFunc(s.Restored, func(r store.SwitchRow) bool { return r.Table == row.Table && r.ID == row.ID })
 	})
 	if len(left) > 0 {
-		on, kept, err := d.Store.SwitchOn(ctx, left)
+		on, kept, err := d.Store.SwitchOn(ctx, left, d.Against)
 		if err != nil {
 			return err
 		}

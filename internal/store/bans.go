@@ -37,7 +37,7 @@ const banLock = "postern.api_bans"
 // error that wraps ErrBanned; with replace it revokes all of them in the same
 // transaction and returns them as old.
 func (b *Bans) Add(ctx context.Context, ban Ban, replace bool) (added Ban, old []Ban, err error) {
-	err = b.store.change(ctx, banLock, func(ctx context.Context, tx *sqlx.Tx) error {
+	err = b.store.change(ctx, writerTurn{name: banLock}, func(ctx context.Context, tx *sqlx.Tx) error {
 		rows, err := b.lockTarget(ctx, tx, ban.BanTarget)
 		if err != nil {
 			return err
@@ -85,7 +85,7 @@ func (b *Bans) RevokeID(ctx context.Context, id uint64, reason string) ([]Ban, e
 
 // revoke ends the bans of a target, or that one of them that has the number.
 func (b *Bans) revoke(ctx context.Context, reason string, which func(context.Context, *sqlx.Tx) (BanTarget, uint64, error)) (ended []Ban, err error) {
-	err = b.store.change(ctx, banLock, func(ctx context.Context, tx *sqlx.Tx) error {
+	err = b.store.change(ctx, writerTurn{name: banLock}, func(ctx context.Context, tx *sqlx.Tx) error {
 		target, id, err := which(ctx, tx)
 		if err != nil {
 			return err

@@ -115,7 +115,7 @@ func TestMariaDBDeadlock(t *testing.T) {
 	}
 	attempts := 0
 	crossed := make(chan error, 1)
-	err = s.change(t.Context(), banLock, func(ctx context.Context, mine *sqlx.Tx) error {
+	err = s.change(t.Context(), writerTurn{name: banLock}, func(ctx context.Context, mine *sqlx.Tx) error {
 		attempts++
 		if attempts == 1 {
 			if err := lock(mine, "b.test"); err != nil {

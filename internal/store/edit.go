@@ -29,11 +29,13 @@ type Edit struct {
 // in trouble.
 //
 // The programs that use Edit come one after the other, so that what one has
-// checked still holds when it writes. Others that write the tables do not:
-// against them stand the unique keys of the schema, and nothing else.
+// checked still holds when it writes; one whose turn does not come within 10
+// seconds gets an error that names the other connection (*OccupiedError).
+// Others that write the tables do not wait: against them stand the unique keys
+// of the schema, and nothing else.
 func (s *Store) Edit(ctx context.Context, work func(context.Context, *Edit) error) error {
 	var refused error
-	err := s.change(ctx, editLock, func(ctx context.Context, tx *sqlx.Tx) error {
+	err := s.change(ctx, writerTurn{editLock, aloneWait}, func(ctx context.Context, tx *sqlx.Tx) error {
 		e := &Edit{store: s, tx: tx}
 		err := work(ctx, e)
 		if refused = nil; err != nil && e.trouble == nil {

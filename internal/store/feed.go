@@ -71,12 +71,12 @@ type poll struct {
 // error if the table is there and some of its triggers are not.
 func (s *Store) Feed(ctx context.Context) (*Feed, error) {
 	q := feedQueriesOf(s.Driver())
-	_, err := Read(ctx, s.Prepare(q.columns), func(*sqlx.Rows) (bool, error) { return true, nil })
-	if MissingTable(err) {
-		return nil, nil
-	}
+	installed, err := s.hasFeed(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("change feed: %w", err)
+	}
+	if !installed {
+		return nil, nil
 	}
 	type triggers struct{ Seen, Rights int }
 	found, err := Read(ctx, s.Prepare(q.triggers), func(rows *sqlx.Rows) (found triggers, err error) {
@@ -93,6 +93,28 @@ func (s *Store) Feed(ctx context.Context) (*Feed, error) {
 		return nil, fmt.Errorf("change feed: %d of %d triggers are there: load __db/additions/postern_change.sql again", found.Seen, feedTriggers)
 	}
 	return &Feed{newest: s.Prepare(q.newest), since: s.Prepare(q.since), now: time.Now, limit: feedLimit}, nil
+}
+
+// hasFeed reports whether the table of the feed is there. That it is not is an
+// answer, and no trouble of the database.
+func (s *Store) hasFeed(ctx context.Context, q feedQueries) (bool, error) {
+	installed := false
+	err := s.run(ctx, func(ctx context.Context) error {
+		rows, err := s.Prepare(q.columns).ask(ctx, nil)
+		if MissingTable(err) {
+			installed = false
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		installed = true
+		return rows.Close()
+	})
+	if err != nil {
+		return false, err
+	}
+	return installed, nil
 }
 
 func feedQueriesOf(driver string) feedQueries {

@@ -22,22 +22,13 @@ type Metrics struct {
 	waited   prometheus.Counter
 
 	mu     sync.Mutex
-	stores map[*Store]contact
+	stores map[*Store]struct{}
 }
-
-// contact is what became of the last attempt to reach a database.
-type contact int
-
-const (
-	never contact = iota
-	reached
-	failed
-)
 
 // NewMetrics registers the metrics with reg; nil registers nothing.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		stores: map[*Store]contact{},
+		stores: map[*Store]struct{}{},
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "database_query_duration_seconds",
 			Help:    "Time from asking for a connection's statement to the database's answer, of single questions.",
@@ -88,8 +79,8 @@ func (m *Metrics) up() float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	up := 0.0
-	for _, last := range m.stores {
-		switch last {
+	for s := range m.stores {
+		switch s.contacts.latest() {
 		case failed:
 			return 0
 		case reached:
@@ -102,7 +93,7 @@ func (m *Metrics) up() float64 {
 func (m *Metrics) add(s *Store) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.stores[s] = never
+	m.stores[s] = struct{}{}
 }
 
 func (m *Metrics) remove(s *Store) {
@@ -123,17 +114,3 @@ func (m *Metrics) wait() (over func()) {
 }
 
 func (m *Metrics) observe(d time.Duration) { m.duration.Observe(d.Seconds()) }
-
-// contact notes whether the database could be reached. An error that the
-// server sent says that it could.
-func (m *Metrics) contact(s *Store, err error) {
-	last := reached
-	if err != nil && !fromServer(err) {
-		last = failed
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, open := m.stores[s]; open {
-		m.stores[s] = last
-	}
-}

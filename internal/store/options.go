@@ -45,6 +45,14 @@ func (o Options) identity() string {
 	return fmt.Sprintf("%s:%s@%s/%s", o.Driver, o.User, strings.Join(o.Hosts, ","), o.Name)
 }
 
+// place says where the database is, as an operator names it.
+func (o Options) place() string {
+	if o.Driver == "sqlite" {
+		return o.Path
+	}
+	return strings.Join(o.Hosts, ", ") + "/" + o.Name
+}
+
 // String implements fmt.Stringer without the password.
 func (o Options) String() string { return o.identity() }
 

@@ -63,7 +63,7 @@ func (r *Rows) Load(asker context.Context, emit func(key, value []byte) error) e
 		return own
 	}
 	if asker.Err() == nil {
-		r.store.metrics.contact(r.store, err)
+		r.store.contacts.note(err)
 	}
 	if err != nil {
 		return fmt.Errorf("load %s: %w", r.table, r.store.Error(err))

@@ -117,6 +117,6 @@ func (s *Store) attempt(ctx context.Context, work func(context.Context) error) e
 		err = context.Cause(ctx)
 	}
 	s.metrics.observe(time.Since(start))
-	s.metrics.contact(s, err)
+	s.contacts.note(err)
 	return s.Error(err)
 }

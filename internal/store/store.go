@@ -42,6 +42,8 @@
 // a server's error is shown where it can only speak of tables and columns, else
 // its number. Passwords are in no text. A connection that turns out dead is
 // replaced, and its statement asked once more. Everything is temporary.
+// [TroubleOf] tells a server that is away from one that refuses us and from one
+// that lacks a table; [Store.State] is the latest that is known.
 //
 // # Security
 //
@@ -83,6 +85,8 @@ type Store struct {
 	db      *sqlx.DB
 	slots   chan struct{} // one for each connection; taken before the pool is asked
 	metrics *Metrics
+
+	contacts contacts
 
 	life       context.Context // ends with Close
 	close      context.CancelCauseFunc
@@ -159,7 +163,7 @@ func (s *Store) Exec(ctx context.Context, query string, args ...any) (sql.Result
 	}
 	defer s.release()
 	result, err := s.db.ExecContext(ctx, query, args...)
-	s.metrics.contact(s, err)
+	s.contacts.note(err)
 	return result, s.Error(err)
 }
 

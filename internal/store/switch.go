@@ -62,9 +62,10 @@ func (s *Store) SwitchRows(ctx context.Context, key SwitchKey) ([]SwitchRow, err
 }
 
 // SwitchOff turns off every row of the keys that is on, in one transaction, and
-// returns those as they are now. It takes turns with Edit.
+// returns those as they are now. It lets an Edit that is under way end first,
+// for two seconds: what must stop does not wait for longer.
 func (s *Store) SwitchOff(ctx context.Context, keys ...SwitchKey) (off []SwitchRow, err error) {
-	err = s.change(ctx, editLock, func(ctx context.Context, tx *sqlx.Tx) error {
+	err = s.change(ctx, writerTurn{name: editLock}, func(ctx context.Context, tx *sqlx.Tx) error {
 		off = nil
 		for _, key := range keys {
 			rows, err := s.editLocked(ctx, tx, key)
@@ -88,16 +89,24 @@ func (s *Store) SwitchOff(ctx context.Context, keys ...SwitchKey) (off []SwitchR
 }
 
 // SwitchOn turns rows on again that SwitchOff returned, in one transaction. A
-// row that somebody changed since is kept as it is. It takes turns with Edit.
-func (s *Store) SwitchOn(ctx context.Context, rows []SwitchRow) (on []SwitchRow, kept []KeptRow, err error) {
-	err = s.change(ctx, editLock, func(ctx context.Context, tx *sqlx.Tx) error {
+// row that somebody changed since is kept as it is, and one that against has
+// something against, which is asked before the row is on and after those
+// before it are; nil: it has not. It takes turns with Edit.
+func (s *Store) SwitchOn(ctx context.Context, rows []SwitchRow, against func(context.Context, *Edit, SwitchRow) (why string, err error)) (on []SwitchRow, kept []KeptRow, err error) {
+	err = s.change(ctx, writerTurn{editLock, aloneWait}, func(ctx context.Context, tx *sqlx.Tx) error {
 		on, kept = nil, nil
 		for _, row := range rows {
 			found, err := s.switchByID(ctx, tx, row)
 			if err != nil {
 				return err
 			}
-			if why := changedSince(row, found); why != "" {
+			why := changedSince(row, found)
+			if why == "" && against != nil {
+				if why, err = s.against(ctx, tx, row, against); err != nil {
+					return err
+				}
+			}
+			if why != "" {
 				kept = append(kept, KeptRow{row, why})
 				continue
 			}
@@ -113,6 +122,13 @@ func (s *Store) SwitchOn(ctx context.Context, rows []SwitchRow) (on []SwitchRow,
 		return nil, nil, fmt.Errorf("switch on: %w", err)
 	}
 	return on, kept, nil
+}
+
+// against asks about a row, as the transaction sees the tables.
+func (s *Store) against(ctx context.Context, tx *sqlx.Tx, row SwitchRow, ask func(context.Context, *Edit, SwitchRow) (string, error)) (string, error) {
+	e := &Edit{store: s, tx: tx}
+	why, err := ask(ctx, e, row)
+	return why, cmp.Or(e.trouble, err)
 }
 
 // changedSince tells what somebody did to a row that was left inactive.

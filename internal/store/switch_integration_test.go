@@ -4,7 +4,13 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
 
 	"postern/internal/scratch"
 )
@@ -48,5 +54,58 @@ func TestMariaDBSwitchWaits(t *testing.T) {
 	})
 	if r := <-results; err != nil || r.err != nil || len(r.off) != 1 {
 		t.Errorf("switched off %+v, %v, %v", r.off, r.err, err)
+	}
+}
+
+// TestMariaDBTurnOfAnother: who does not get the turn is told whose it is, and
+// what must not wait goes on without it.
+func TestMariaDBTurnOfAnother(t *testing.T) {
+	m := startMariaDB(t, scratch.MariaDBOptions{})
+	s := openStore(t, optionsOf(m))
+	conn, err := openStore(t, optionsOf(m)).DB().Connx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var id uint64
+	if err := conn.GetContext(t.Context(), &id, `SELECT CONNECTION_ID() FROM (SELECT GET_LOCK(CONCAT(?, '.', MD5(DATABASE())), 0) AS l) AS got WHERE l = 1`, editLock); err != nil {
+		t.Fatal(err)
+	}
+	err = s.change(t.Context(), writerTurn{editLock, time.Millisecond}, func(context.Context, *sqlx.Tx) error {
+		t.Error("it went on beside another")
+		return nil
+	})
+	var occupied *OccupiedError
+	if !errors.As(err, &occupied) || occupied.Connection != id || !strings.HasPrefix(occupied.Who, m.User()+"@") {
+		t.Errorf("%v, %+v; want connection %d", err, occupied, id)
+	}
+	if want := fmt.Sprintf("KILL %d ends it", id); !strings.Contains(err.Error(), want) {
+		t.Errorf("%v does not say %q", err, want)
+	}
+	mustExec(t, s, "INSERT INTO alias (id, address, `goto`) VALUES (1, 'info@x.test', 'a@far.test')")
+	if off, err := s.SwitchOff(t.Context(), SwitchKey{"alias", "info@x.test"}); err != nil || len(off) != 1 {
+		t.Errorf("what must stop waits: %+v, %v", off, err)
+	}
+}
+
+// TestMariaDBRowsOfAnother: trouble with locks of a program that takes no turns
+// says where to look.
+func TestMariaDBRowsOfAnother(t *testing.T) {
+	m := startMariaDB(t, scratch.MariaDBOptions{})
+	o := optionsOf(m)
+	o.StatementTimeout = time.Second
+	s, other := openStore(t, o), openStore(t, optionsOf(m))
+	mustExec(t, s, "INSERT INTO alias (id, address, `goto`) VALUES (1, 'info@x.test', 'a@far.test')")
+	tx, err := other.DB().BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(t.Context(), "UPDATE alias SET `goto` = 'b@far.test'"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.SwitchOff(t.Context(), SwitchKey{"alias", "info@x.test"})
+	if err == nil || !strings.Contains(err.Error(), "another program may hold these rows: SHOW FULL PROCESSLIST") {
+		t.Errorf("%v", err)
 	}
 }

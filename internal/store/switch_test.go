@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ var switchTests = []struct {
 }{
 	{"off and on", testSwitch},
 	{"changed since", testSwitchChanged},
+	{"something against it", testSwitchAgainst},
 	{"all or nothing", testSwitchAll},
 }
 
@@ -64,7 +67,7 @@ func testSwitch(t *testing.T, s *Store) {
 	if err != nil || len(more) != 2 || more[0].Value != "a@far.test" || more[1].Value != "" {
 		t.Fatalf("aliases: %+v, %v", more, err)
 	}
-	on, kept, err := s.SwitchOn(t.Context(), append(off, more...))
+	on, kept, err := s.SwitchOn(t.Context(), append(off, more...), nil)
 	if err != nil || len(on) != 5 || len(kept) != 0 {
 		t.Fatalf("on: %+v, kept %+v, %v", on, kept, err)
 	}
@@ -96,10 +99,37 @@ func testSwitchChanged(t *testing.T, s *Store) {
 			t.Fatalf("%s: %+v, %v", tt.name, off, err)
 		}
 		mustExec(t, s, tt.change)
-		on, kept, err := s.SwitchOn(t.Context(), off)
+		on, kept, err := s.SwitchOn(t.Context(), off, nil)
 		if err != nil || len(kept) != 1 || kept[0].Why != tt.why || len(on) != 1 || on[0].Table != "alias_handle" {
 			t.Errorf("%s: on %+v, kept %+v, %v, want %s", tt.name, on, kept, err, tt.why)
 		}
+	}
+}
+
+// testSwitchAgainst: a row that something stands against stays off, which is
+// asked of the tables as they are with those before it on.
+func testSwitchAgainst(t *testing.T, s *Store) {
+	fillSwitches(t, s)
+	off, err := s.SwitchOff(t.Context(), SwitchKey{"alias", "info@x.test"}, SwitchKey{"alias_handle", "info"})
+	if err != nil || len(off) != 2 {
+		t.Fatalf("%+v, %v", off, err)
+	}
+	on, kept, err := s.SwitchOn(t.Context(), off, func(ctx context.Context, e *Edit, row SwitchRow) (string, error) {
+		if row.Table == "alias" {
+			return "", nil
+		}
+		values, err := e.Values(ctx, Aliases, "info@x.test")
+		return fmt.Sprintf("the alias leads to %s", values), err
+	})
+	if err != nil || len(on) != 1 || len(kept) != 1 || kept[0].Table != "alias_handle" || kept[0].Why != "the alias leads to [a@far.test]" {
+		t.Errorf("on %+v, kept %+v, %v", on, kept, err)
+	}
+	broken := errors.New("broken")
+	if on, _, err := s.SwitchOn(t.Context(), []SwitchRow{kept[0].SwitchRow}, func(context.Context, *Edit, SwitchRow) (string, error) { return "", broken }); err == nil || len(on) != 0 {
+		t.Errorf("it could not be asked, and is on: %+v, %v", on, err)
+	}
+	if got := states(t, s, "alias_handle"); got != "0 1" {
+		t.Errorf("handles: %s", got)
 	}
 }
 

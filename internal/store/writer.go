@@ -20,7 +20,7 @@ var errReadOnly = errors.New("is read-only, as a replica is")
 // change runs work in one transaction on a host that takes writes: the first
 // of the hosts that is not read-only. When another program holds the rows, or
 // the two wait for each other, it is done once more from the start.
-func (s *Store) change(ctx context.Context, lock string, work func(context.Context, *sqlx.Tx) error) error {
+func (s *Store) change(ctx context.Context, t writerTurn, work func(context.Context, *sqlx.Tx) error) error {
 	if err := s.acquire(ctx); err != nil {
 		return err
 	}
@@ -30,7 +30,10 @@ func (s *Store) change(ctx context.Context, lock string, work func(context.Conte
 		return s.Error(err)
 	}
 	defer done()
-	takeTurn(ctx, conn, lock, s.options)
+	occupied := t.take(ctx, conn, s.options)
+	if occupied != nil && (t.alone > 0 || ctx.Err() != nil) {
+		return s.Error(occupied)
+	}
 	err = transact(ctx, conn, s.options.Driver, work)
 	if isContention(err) && ctx.Err() == nil {
 		err = transact(ctx, conn, s.options.Driver, work)
@@ -38,7 +41,7 @@ func (s *Store) change(ctx context.Context, lock string, work func(context.Conte
 	if refused := (refusal{}); errors.As(err, &refused) {
 		return err
 	}
-	return s.Error(err)
+	return inTheWay(s.Error(err), occupied)
 }
 
 // refusal is a decision of ours in a transaction, no trouble of the database.
@@ -66,19 +69,6 @@ func transact(ctx context.Context, conn *sqlx.Conn, kind string, work func(conte
 		return err
 	}
 	return nil
-}
-
-// takeTurn has writers of this program come one after the other, so that they
-// do not run into each other's locks (with FOR UPDATE on a row that is not
-// there, one of two is refused as a deadlock). It is a courtesy: without it
-// the transaction's own locks decide. The lock ends with the connection.
-func takeTurn(ctx context.Context, conn *sqlx.Conn, lock string, o Options) {
-	if o.Driver != "mysql" {
-		return
-	}
-	wait := min(2, o.StatementTimeout.Seconds()/2)
-	var got sql.NullInt64
-	_ = conn.GetContext(ctx, &got, `SELECT GET_LOCK(CONCAT(?, '.', MD5(DATABASE())), ?)`, lock, wait)
 }
 
 // writer connects to the first host that takes writes.
