@@ -1,7 +1,6 @@
 package policyd
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -88,7 +87,7 @@ func (a Action) String() string {
 // found. A header is not touched.
 func (a Action) withID(id string) Action {
 	if id != "" && !a.IsDunno() && a.name != "prepend" {
-		a.text = strings.TrimSpace(fmt.Sprintf("%s (id %s)", a.text, id))
+		a.text = strings.TrimSpace(a.text + " (id " + id + ")")
 	}
 	return a
 }

@@ -32,10 +32,13 @@ type fitHandler struct {
 func (h fitHandler) Handle(ctx context.Context, r slog.Record) error {
 	f := fitter{hide: h.hide, left: textsLimit}
 	out := slog.NewRecord(r.Time, r.Level, f.text("", r.Message, shortLimit), r.PC)
+	var room [24]slog.Attr // for the usual line
+	attrs := room[:0]
 	r.Attrs(func(a slog.Attr) bool {
-		out.AddAttrs(f.attr(a))
+		attrs = append(attrs, f.attr(a))
 		return true
 	})
+	out.AddAttrs(attrs...) // at once: one by one it would grow again and again
 	return h.Handler.Handle(ctx, out)
 }
 
