@@ -66,7 +66,7 @@ func TestCrash(t *testing.T) {
 	if folder == "" {
 		t.Fatal("the child did not start its servers")
 	}
-	ctx := within(t, 15*time.Second)
+	ctx := patiently(t)
 	for _, pid := range []int{mariadb, sink, master} {
 		if err := awaitEnd(ctx, pid); err != nil {
 			t.Error(err)

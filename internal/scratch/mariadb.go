@@ -123,12 +123,11 @@ func (silent) Print(...any) {}
 func (m *MariaDB) startSomewhere(ctx context.Context) error {
 	var failures []error
 	for range 3 {
-		listener, port, err := reservePort()
+		port, err := FreePort()
 		if err != nil {
 			return err
 		}
 		m.port = port
-		listener.Close()
 		if err = m.start(ctx); err == nil {
 			return nil
 		}
@@ -162,9 +161,9 @@ func (m *MariaDB) start(ctx context.Context) error {
 	return nil
 }
 
-// await polls until the server answers, has ended, or ctx or 60 s are over.
+// await polls until the server answers, has ended, or ctx or patience is over.
 func (m *MariaDB) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		err := m.admin.PingContext(ctx)

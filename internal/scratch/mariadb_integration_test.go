@@ -54,7 +54,7 @@ func TestMariaDBLife(t *testing.T) {
 	}
 	db := openDB(t, m.DSN())
 	count := func() (n int, err error) {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		return n, db.QueryRowContext(ctx, "SELECT COUNT(*) FROM t").Scan(&n)
 	}

@@ -134,7 +134,7 @@ func (m *MariaDB) Restart(ctx context.Context) error {
 	if m.stopped {
 		return errors.New("scratch mariadb: restart after Stop")
 	}
-	if err := m.process.stop(syscall.SIGTERM, 30*time.Second); err != nil {
+	if err := m.process.stop(syscall.SIGTERM, patience); err != nil {
 		return fmt.Errorf("scratch mariadb: %w", err)
 	}
 	if err := m.start(ctx); err != nil {
@@ -162,7 +162,7 @@ func (m *MariaDB) Stop() error {
 		if m.folder != nil {
 			sig = syscall.SIGKILL
 		}
-		failures = append(failures, m.process.stop(sig, 30*time.Second))
+		failures = append(failures, m.process.stop(sig, patience))
 	}
 	if m.folder != nil {
 		failures = append(failures, m.folder.remove())

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 )
 
 // PostfixOptions says what the mail system shall be like; the zero value
@@ -140,7 +139,7 @@ func (p *Postfix) removable() string {
 // awaitGreeting proves that smtpd(8) can be started with this configuration;
 // a port that takes connections proves only master(8).
 func (p *Postfix) awaitGreeting(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	d, err := DialSMTP(ctx, p.Addr())
 	if err != nil {
@@ -218,13 +217,3 @@ func (p *Postfix) QueueDir() string { return filepath.Join(p.dir, "queue") }
 
 // MasterPid is the process number of master(8), 0 if it does not run.
 func (p *Postfix) MasterPid() int { return masterPid(p.QueueDir()) }
-
-// FreePort finds a TCP port on 127.0.0.1 that is free now and that no outgoing
-// connection will take: for services of one's own in PostfixOptions.Master.
-func FreePort() (int, error) {
-	l, port, err := reservePort()
-	if err != nil {
-		return 0, err
-	}
-	return port, l.Close()
-}

@@ -30,6 +30,12 @@ func masterPid(queue string) int {
 	return pid
 }
 
+// children are the processes that master(8), which has one thread, has started.
+func children(master int) []string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", master, master)) // it is gone, and so are they
+	return strings.Fields(string(text))
+}
+
 // stopMaster does what `postfix stop` does, without its sleeps of a second:
 // it asks master(8) to end, which takes its children along, waits, and kills
 // the process group if that does not help.
@@ -39,11 +45,11 @@ func stopMaster(queue string) error {
 		return nil
 	}
 	syscall.Kill(pid, syscall.SIGTERM)
-	if awaitGroupEnd(pid, 10*time.Second) {
+	if awaitGroupEnd(pid, time.Minute) {
 		return nil
 	}
 	syscall.Kill(-pid, syscall.SIGKILL)
-	if awaitGroupEnd(pid, 10*time.Second) {
+	if awaitGroupEnd(pid, time.Minute) {
 		return nil
 	}
 	return fmt.Errorf("process group %d does not end", pid)

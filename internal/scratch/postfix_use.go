@@ -2,11 +2,13 @@ package scratch
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -29,16 +31,47 @@ func (p *Postfix) WaitLog(ctx context.Context, text string) error {
 	return nil
 }
 
+// Logged is Log with every line in it that was logged before the call: what
+// wrote the file so far is postlogd(8), which takes one line after the other.
+func (p *Postfix) Logged(ctx context.Context) (string, error) {
+	mark := "all until here " + rand.Text()
+	if _, err := p.checked(ctx, "postlog", mark); err != nil {
+		return "", err
+	}
+	if err := p.WaitLog(ctx, mark); err != nil {
+		return "", err
+	}
+	return p.Log(), nil
+}
+
 // Postconf runs postconf(1), for example with -e "name = value".
 func (p *Postfix) Postconf(ctx context.Context, args ...string) (string, error) {
 	out, err := p.checked(ctx, "postconf", args...)
 	return out, errors.Join(err, settle(p.ConfigDir()))
 }
 
-// Reload makes the running Postfix read its configuration again.
+// leaving is how long Reload waits for processes that do not leave: they are in
+// the middle of something.
+const leaving = 5 * time.Second
+
+// Reload makes the running Postfix read its configuration again. postfix(1)
+// only tells master(8) to; this returns when the processes of before, which
+// know the old one, have left. One that talks to a client leaves when it is done.
 func (p *Postfix) Reload(ctx context.Context) error {
-	_, err := p.checked(ctx, "postfix", "reload")
-	return err
+	master := p.MasterPid()
+	before := children(master)
+	if _, err := p.checked(ctx, "postfix", "reload"); err != nil {
+		return err
+	}
+	isOld := func(pid string) bool { return slices.Contains(before, pid) }
+	for end := time.Now().Add(leaving); time.Now().Before(end) && slices.ContainsFunc(children(master), isOld); {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // Flush lets Postfix try all deferred mail now.

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// patience is the limit of waiting for a server, on a machine that is busy.
+const patience = 2 * time.Minute
+
 // process is a child that we watch: it dies with us and is stopped by its pid.
 type process struct {
 	cmd  *exec.Cmd

@@ -146,9 +146,9 @@ func (r *Redis) args() []string {
 	return append(args, r.opts.Args...)
 }
 
-// await polls until the server answers, has ended, or ctx or 30 s are over.
+// await polls until the server answers, has ended, or ctx or patience is over.
 func (r *Redis) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		err := r.ping()

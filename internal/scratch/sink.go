@@ -146,9 +146,9 @@ func (s *Sink) command(opts SinkOptions, credential *syscall.Credential) (*exec.
 	return cmd, nil
 }
 
-// awaitStart polls until the sink greets, has ended, or ctx or 30 s are over.
+// awaitStart polls until the sink greets, has ended, or ctx or patience is over.
 func (s *Sink) awaitStart(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		err := s.barrier(ctx)
@@ -174,7 +174,7 @@ func (s *Sink) barrier(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(30 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	if _, err := conn.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 )
 
 // patience is the limit of waiting for what must come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // hostVariable makes this program one that runs a machine, and may be killed.
 const hostVariable = "MACHINE_TEST_HOST"

@@ -12,6 +12,9 @@ import (
 	"postern/internal/scratch"
 )
 
+// patience is the limit of waiting for what must come.
+const patience = 2 * time.Minute
+
 // Redis starts a server for tb.
 func Redis(tb testing.TB, opts scratch.RedisOptions) *scratch.Redis {
 	tb.Helper()
@@ -31,12 +34,12 @@ func RedisSentinel(tb testing.TB, master *scratch.Redis) *scratch.Redis {
 func RedisFailover(tb testing.TB, sentinel *scratch.Redis) {
 	tb.Helper()
 	var err error
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if _, err = redisTry(sentinel, "SENTINEL", "FAILOVER", "mymaster"); err == nil {
 			return
 		}
 	}
-	tb.Fatalf("no failover in a minute: %v", err)
+	tb.Fatalf("no failover in %v: %v", patience, err)
 }
 
 // RedisIsMaster asks a server that may hang up, since it becomes master just now.
@@ -57,7 +60,8 @@ func RedisDo(tb testing.TB, r *scratch.Redis, command ...any) any {
 }
 
 func redisTry(r *scratch.Redis, command ...any) (any, error) {
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: r.Socket(), Protocol: 2, MaxRetries: -1, DialerRetries: 1})
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: r.Socket(), Protocol: 2, MaxRetries: -1, DialerRetries: 1,
+		DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience}) // a SAVE may take its time
 	defer client.Close()
 	return client.Do(context.Background(), command...).Result()
 }
@@ -83,13 +87,13 @@ func RedisCluster(tb testing.TB, n int) []*scratch.Redis {
 // awaitCluster waits until a node knows the others.
 func awaitCluster(tb testing.TB, node *scratch.Redis, n int) {
 	tb.Helper()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		info, _ := RedisDo(tb, node, "CLUSTER", "INFO").(string)
 		if strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_size:"+strconv.Itoa(n)+"\r") {
 			return
 		}
 		if time.Now().After(end) {
-			tb.Fatalf("no Cluster of %d in a minute:\n%s", n, info)
+			tb.Fatalf("no Cluster of %d in %v:\n%s", n, patience, info)
 		}
 	}
 }

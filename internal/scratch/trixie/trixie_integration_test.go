@@ -87,7 +87,7 @@ func sendMail(t *testing.T, chroot bool) {
 	if err != nil || len(scratch.Refusals(replies)) > 0 {
 		t.Fatalf("%v\n%s", err, scratch.Transcript(replies))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	messages, err := sink.Wait(ctx, 1)
 	if err != nil {
@@ -96,7 +96,7 @@ func sendMail(t *testing.T, chroot bool) {
 	if got := messages[0].Recipients[0]; got != "b@example.net" {
 		t.Fatalf("recipient %s, want b@example.net", got)
 	}
-	if log := p.Log(); strings.Contains(log, "warning:") {
-		t.Errorf("the log has warnings:\n%s", log)
+	if log, err := p.Logged(ctx); err != nil || strings.Contains(log, "warning:") {
+		t.Errorf("the log has warnings (%v):\n%s", err, log)
 	}
 }
