@@ -64,8 +64,12 @@
 // In every other header it looks for one of these that begins behind a bare
 // carriage return or another character that some readers end a line at.
 //
-// An internationalized domain is asked for as it is written: a host that takes
-// SMTPUTF8 has rows for both spellings, as it has for the envelope.
+// An internationalized domain is asked for in both its spellings, that of DNS
+// (xn--) and that of SMTPUTF8, so it does not matter which of them the header,
+// the envelope or the row has. Two domains that only folding makes one
+// (straße.example, strasse.example) stay two: the first is found by its xn--
+// row. What IDNA (RFC 5891) cannot convert is nobody's. Postfix converts
+// nothing, so for the envelope a host that takes SMTPUTF8 needs rows for both.
 //
 // # Macros
 //

@@ -99,7 +99,7 @@ func (g *Guard) enforced() bool {
 type claims struct {
 	guard *Guard
 	login string            // folded
-	known []string          // addresses that the message and its login name, folded
+	known []sender          // addresses that the message and its login name
 	asked map[string]answer // by folded address
 }
 
@@ -114,7 +114,7 @@ func (g *Guard) newClaims(login, envelope string, found []mailbox) *claims {
 	c := &claims{guard: g, login: lookup.Fold(login), asked: map[string]answer{}}
 	for _, address := range append([]string{envelope, login}, addresses(found)...) {
 		if strings.Contains(address, "@") {
-			c.known = append(c.known, lookup.Fold(address))
+			c.known = append(c.known, senderOf(address))
 		}
 	}
 	return c
@@ -123,12 +123,12 @@ func (g *Guard) newClaims(login, envelope string, found []mailbox) *claims {
 // allowed reports whether the login may use an address in a header. Trouble
 // counts only where nothing else says yes.
 func (c *claims) allowed(ctx context.Context, address string) (bool, error) {
-	address = lookup.Fold(address)
-	candidates := []string{address}
-	if domain := domainOf(address); c.guard.match == Domain {
-		for _, other := range append(c.known, "@"+domain) {
-			if domainOf(other) == domain {
-				candidates = append(candidates, other)
+	judged := senderOf(address)
+	candidates := judged.asked
+	if c.guard.match == Domain && judged.domain != "" {
+		for _, other := range append(c.known, senderOf("@"+judged.domain)) {
+			if other.domain == judged.domain {
+				candidates = append(candidates, other.asked...)
 			}
 		}
 	}

@@ -69,6 +69,8 @@ func senders(_ context.Context, key string) (string, bool, error) {
 		return "", false, fmt.Errorf("asked for %q, which is not folded", key)
 	case key == "alice@fwd.test", strings.HasPrefix(key, "alice+") && domain == "fwd.test", key == "alice@münchen.test":
 		return "alice", true, nil
+	case key == "alice@xn--bcher-kva.test", key == "alice@bücher2.test", key == "alice@strasse.test", key == "alice@xn--strae2-eta.test":
+		return "alice", true, nil
 	case key == "shared@c.test":
 		return "bob, Alice\tzoe", true, nil
 	case key == "carol@d.test":

@@ -64,7 +64,7 @@ func startHost(t *testing.T, root string) *host {
 			"relayhost": h.sink.Nexthop(), "mynetworks": "", "smtpd_sasl_type": "dovecot", "smtpd_sasl_path": "inet:127.0.0.1:" + sasl,
 			"milter_default_action": "tempfail", "smtpd_error_sleep_time": "0", "smtpd_hard_error_limit": "1000", "smtpd_junk_command_limit": "1000",
 			"smtpd_client_connection_rate_limit": "0", "message_size_limit": "50000000", "disable_mime_output_conversion": "yes", "smtp_line_length_limit": "0",
-			"smtpd_sender_login_maps": "inline:{ {alice@fwd.test=alice} {ceo@b.test=ceo} }",
+			"smtpd_sender_login_maps": "inline:{ {alice@fwd.test=alice} {ceo@b.test=ceo} {alice@xn--bcher-kva.test=alice} }",
 		},
 		Master: h.submit + " inet n - n - - smtpd\n" + options + "  -o cleanup_service_name=subcleanup\n" +
 			h.plain + " inet n - n - - smtpd\n" + options + "  -o local_header_rewrite_clients=\n" +

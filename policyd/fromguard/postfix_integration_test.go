@@ -79,6 +79,9 @@ func mails() []mail {
 		{name: "folded", from: "<alice@fwd.test>", header: "From: =?utf-8?q?J=C3=B6rg?=\n\t<alice@fwd.test>", signed: "fwd.test"},
 		{name: "From that begins with a fold", from: "<alice@fwd.test>", header: "From:\n ceo@b.test", want: none},
 		{name: "UTF-8 in the name", from: "<alice@fwd.test> SMTPUTF8", header: "From: Jörg <alice@fwd.test>"}, // the sink takes no SMTPUTF8
+		{name: "UTF-8 in the domain, a row with xn--", from: "<alice@xn--bcher-kva.test> SMTPUTF8", header: "From: alice@bücher.test"},
+		{name: "UTF-8 in the domain of a notification", from: "<> SMTPUTF8", header: "From: alice@BÜCHER.test\n" + report},
+		{name: "UTF-8 in MAIL FROM, which Postfix does not convert", from: "<alice@bücher.test> SMTPUTF8", header: "From: alice@bücher.test", want: "553 5.7.1"},
 		{name: "mbox line, which Postfix makes another header of", from: "<alice@fwd.test>", header: "From : ceo@b.test\nFrom: alice@fwd.test", signed: "fwd.test"},
 		{name: "two addresses", from: "<alice@fwd.test>", header: "From: alice@fwd.test, ceo@b.test\nSender: alice@fwd.test", want: none},
 		{name: "a group", from: "<alice@fwd.test>", header: "From: Us: alice@fwd.test;", want: "550 5.7.1 Header From: a group"},
