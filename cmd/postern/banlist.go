@@ -20,7 +20,8 @@ func newBanList() *cobra.Command {
 		Use:   "list [--config FILE] [--all] [--type TYPE] [--json] [PATTERN]",
 		Short: "List the bans in force",
 		Long: "List the bans in force, or with --all those that are over and those that were revoked, too.\n" +
-			"PATTERN is a part of the target, or with * and ? a whole one. Exit status 1: none matches it.",
+			"PATTERN is a part of the target, or with * and ? a whole one. Exit status 1: none matches it, or\n" +
+			"--type. To have no bans at all is no failure: 0.",
 		Example: "  postern ban list\n  postern ban list --all --type ip '192.0.2.*'\n  postern ban list --json example.com",
 		Args:    cobra.MaximumNArgs(1),
 	}
@@ -45,7 +46,7 @@ func newBanList() *cobra.Command {
 			if err := desk.print(bans, *all, *asJSON); err != nil {
 				return temporary(fmt.Errorf("ban: print: %w", err))
 			}
-			if len(args) > 0 && len(bans) == 0 {
+			if len(bans) == 0 && (len(args) > 0 || *kind != "") {
 				return no()
 			}
 			return nil

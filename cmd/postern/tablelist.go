@@ -104,7 +104,7 @@ func newTableList(k rowKind) *cobra.Command {
 		Short: "List the rows of table " + k.table,
 		Long: "List the rows of table " + k.table + ", sorted, active and disabled ones. PATTERN is a part of what stands in\n" +
 			"a row, or with * and ? a whole one. On a terminal long texts are cut to its width; a pipe gets them whole.\n" +
-			"Exit status 1: none matches PATTERN, --domain or --disabled.",
+			"Exit status 1: none matches PATTERN, --domain or --disabled. An empty table is no failure: 0.",
 		Example: fmt.Sprintf("  postern %s list\n  postern %s list --domain example.org --json\n  postern %s list --disabled '*spam*'", k.noun, k.noun, k.noun),
 		Args:    cobra.MaximumNArgs(1),
 	}
