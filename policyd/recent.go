@@ -13,8 +13,9 @@ const recentKept = 100
 
 // Recent remembers the last hundred decisions that were more than DUNNO, those
 // in shadow included, for people who look. What most mail gets (Routine) is left
-// out: it would push out the rest. Mail addresses are hidden before they are
-// kept; those of clients are not. A nil *Recent remembers nothing.
+// out: it would push out the rest. Mail addresses are hidden when somebody looks,
+// for that takes longer than to refuse a mail; those of clients are not hidden. A
+// nil *Recent remembers nothing.
 type Recent struct {
 	now  func() time.Time
 	hide func(field, text string) string
@@ -38,6 +39,17 @@ func (r *Recent) List() []status.Decision {
 	if r == nil {
 		return nil
 	}
+	out := r.newestFirst()
+	for i := range out {
+		d := &out[i]
+		d.Reason, d.Sender = r.hidden("reason", d.Reason), r.hidden("sender", d.Sender)
+		d.Recipient, d.Login = r.hidden("recipient", d.Recipient), r.hidden("login", d.Login)
+	}
+	return out
+}
+
+// newestFirst are the decisions as they were kept.
+func (r *Recent) newestFirst() []status.Decision {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := make([]status.Decision, 0, len(r.ring))
@@ -67,9 +79,9 @@ func (r *Recent) verdict(q *Request, id, mode, check string, v *Verdict) {
 	}
 	kept := status.Decision{
 		At: r.now(), ID: id, Action: v.Action.Name(), Mode: mode, Check: check, Rule: v.Rule,
-		Reason: r.hidden("reason", v.Reason), Client: short(q.ClientAddress),
-		Sender: r.hidden("sender", q.Sender), Recipient: r.hidden("recipient", q.Recipient),
-		Login: r.hidden("login", q.Login), QueueID: short(q.QueueID),
+		Reason: strings.Clone(v.Reason), Client: short(q.ClientAddress),
+		Sender: strings.Clone(q.Sender), Recipient: strings.Clone(q.Recipient),
+		Login: strings.Clone(q.Login), QueueID: short(q.QueueID),
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -85,5 +97,5 @@ func (r *Recent) verdict(q *Request, id, mode, check string, v *Verdict) {
 // it is an address.
 func (r *Recent) hidden(field, text string) string { return short(r.hide(field, text)) }
 
-// short is a copy of s: the text of a request is used again for the next one.
+// short is a copy of the beginning of s, not to hold the text of a request.
 func short(s string) string { return strings.ToValidUTF8(strings.Clone(bounded(s)), "\uFFFD") }
