@@ -1,16 +1,17 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"postern/internal/daemon"
 	"postern/internal/oneline"
 	"postern/internal/status"
+	"postern/internal/store"
 )
 
 // about is what never changes of this process.
@@ -25,7 +26,7 @@ func (s *service) facts() status.Facts {
 	if a == nil {
 		return status.Facts{NotReady: "starting"}
 	}
-	f := status.Facts{Database: a.databaseName(), Tables: a.tableFacts(), Decisions: s.works.recent.List()}
+	f := status.Facts{Databases: a.databaseFacts(), Tables: a.tableFacts(), Decisions: s.works.recent.List()}
 	if err := a.ready(); err != nil {
 		f.NotReady = shown(err)
 	}
@@ -38,18 +39,56 @@ func (s *service) facts() status.Facts {
 	return f
 }
 
-// databaseName says where the database is that this process asks.
-func (a *assembly) databaseName() string {
-	d := a.config.Database
-	switch {
-	case len(a.stores) == 0:
-		return ""
-	case a.tables == nil:
-		return "of the .cf files"
-	case d.Driver == "sqlite":
-		return d.Path
+// databaseFacts are those of all databases that this process asks, that of the
+// tables first.
+func (a *assembly) databaseFacts() []status.DatabaseFact {
+	ofTables := func(s *store.Store) bool { return a.tables != nil && a.tables.store == s }
+	var stores []*store.Store
+	for _, s := range a.stores { // a .cf file may ask the database of the tables, or that of another
+		if !slices.Contains(stores, s) {
+			stores = append(stores, s)
+		}
 	}
-	return cmp.Or(strings.Join(d.Hosts, ", "), d.Driver)
+	slices.SortFunc(stores, func(x, y *store.Store) int {
+		switch {
+		case ofTables(x):
+			return -1
+		case ofTables(y):
+			return 1
+		}
+		return strings.Compare(x.Identity(), y.Identity())
+	})
+	var all []status.DatabaseFact
+	for _, s := range stores {
+		all = append(all, databaseFact(s, ofTables(s), databaseName(s, stores)))
+	}
+	return all
+}
+
+func databaseFact(s *store.Store, tables bool, name string) status.DatabaseFact {
+	is := s.State()
+	f := status.DatabaseFact{
+		Database: status.Database{
+			Name: name, Up: is.Up, Trouble: string(store.TroubleOf(is.Trouble)),
+			Open: float64(is.Open), InUse: float64(is.InUse), Max: float64(is.Max),
+		},
+		Tables: tables, Asked: is.Asked,
+	}
+	if is.Trouble != nil {
+		f.Cause = shown(is.Trouble)
+	}
+	return f
+}
+
+// databaseName is the place of a database; where several users ask there, with
+// the user.
+func databaseName(s *store.Store, all []*store.Store) string {
+	for _, other := range all {
+		if other != s && other.Place() == s.Place() {
+			return s.Identity()
+		}
+	}
+	return s.Place()
 }
 
 func (a *assembly) tableFacts() []status.TableFact {

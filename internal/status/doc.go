@@ -27,6 +27,6 @@
 //
 // # Known limits
 //
-// Databases are counted together, as their metrics are: with several of them,
-// one that is away makes the health of all.
+// The charts of questions to the database are of all databases together, as
+// their metrics are.
 package status

@@ -76,17 +76,12 @@ func (v view) tables(facts []TableFact) []Table {
 	return all
 }
 
-// database is one: the metrics count all pools of a process together.
-func (v view) database(facts Facts) []Database {
-	if facts.Database == "" {
-		return nil
+func databases(facts []DatabaseFact) []Database {
+	var all []Database
+	for _, f := range facts {
+		all = append(all, f.Database)
 	}
-	up, _ := v.now.reading.gauge(databaseUp)
-	in := func(state string) float64 { return v.now.reading[series{databasePool, labels{state}}] }
-	return []Database{{
-		Name: facts.Database, Up: up == 1,
-		Open: in("idle") + in("in_use"), InUse: in("in_use"), Max: in("max"),
-	}}
+	return all
 }
 
 func (v view) connections() []Connection {

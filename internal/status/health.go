@@ -17,7 +17,9 @@ func (v view) health(facts Facts) []Health {
 			all = append(all, h)
 		}
 	}
-	add(v.databaseHealth(facts))
+	for _, d := range facts.Databases {
+		all = append(all, v.databaseHealth(d, facts.Tables))
+	}
 	for _, t := range facts.Tables {
 		all = append(all, v.tableHealth(t))
 	}
@@ -41,27 +43,28 @@ func (v view) loaded(tables []TableFact) bool {
 	return len(tables) > 0
 }
 
-func (v view) databaseHealth(facts Facts) (Health, bool) {
-	h := Health{Name: "database " + facts.Database, State: Good}
-	up, told := v.now.reading.gauge(databaseUp)
+func (v view) databaseHealth(d DatabaseFact, tables []TableFact) Health {
+	h := Health{Name: "database " + d.Name, State: Poor}
 	switch {
-	case !told || facts.Database == "":
-		return h, false
-	case up == 1:
-	case v.loaded(facts.Tables):
-		h.State = Poor
-		h.Text = "cannot be reached: known addresses are answered from memory; after a minute others get a temporary answer, and their mail waits (451)"
-	case len(facts.Tables) > 0:
+	case d.Up && d.Trouble == "":
+		h.State = Good
+	case d.Up:
+		h.Text = d.Trouble + ": who needs what is missing gets a temporary answer, and that mail waits (451)"
+	case !d.Asked:
+		h.Text = "was not asked yet: lookups that need it show whether it answers"
+	case d.Tables && v.loaded(tables):
+		h.Text = d.Trouble + ": known addresses are answered from memory; after a minute others get a temporary answer, and their mail waits (451)"
+	case d.Tables:
 		h.State = Bad
-		h.Text = "cannot be reached, and not every table is in memory: lookups get a temporary answer, and mail waits (451)"
-	case v.now.reading.total(databaseQueries, nil) == 0:
-		h.State = Poor
-		h.Text = "was not reached yet: lookups that need it show whether it can be"
+		h.Text = d.Trouble + ", and not every table is in memory: lookups get a temporary answer, and mail waits (451)"
 	default:
 		h.State = Bad
-		h.Text = "cannot be reached: what the cache holds is answered, all else gets a temporary answer, and its mail waits (451)"
+		h.Text = d.Trouble + ": what the cache holds is answered, all else gets a temporary answer, and its mail waits (451)"
 	}
-	return h, true
+	if d.Cause != "" {
+		h.Text += " (" + d.Cause + ")"
+	}
+	return h
 }
 
 func (v view) tableHealth(t TableFact) Health {
@@ -92,7 +95,7 @@ func (v view) redisHealth(facts Facts) (Health, bool) {
 	up, told := v.now.reading.gauge(policyStateUp)
 	if told && up != 1 {
 		h.State = Poor
-		h.Text = "cannot be reached: this host goes on alone, with its share of each limit and what it knows of the greylist"
+		h.Text = "cannot be used: this host goes on alone, with its share of each limit and what it knows of the greylist"
 	}
 	return h, told && facts.Redis != ""
 }

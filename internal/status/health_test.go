@@ -17,6 +17,7 @@ func TestHealth(t *testing.T) {
 		{family: tableRows, labels: labels{"alias"}}: 10,
 	}
 	alias := []TableFact{{Name: "alias"}}
+	away, refusing := Database{Name: "db", Trouble: "cannot be reached"}, Database{Name: "db", Trouble: "refuses us"}
 	for _, test := range []struct {
 		what  string
 		now   reading
@@ -26,12 +27,17 @@ func TestHealth(t *testing.T) {
 		state State
 		text  string
 	}{
-		{"database up", reading{{family: databaseUp}: 1}, nil, Facts{Database: "db"}, "database db", Good, ""},
-		{"database away, tables loaded", with(loaded, reading{{family: databaseUp}: 0}), nil, Facts{Database: "db", Tables: alias}, "database db", Poor, "from memory"},
-		{"database away, tables not loaded", reading{{family: databaseUp}: 0}, nil, Facts{Database: "db", Tables: alias}, "database db", Bad, "mail waits"},
-		{"database away, table too large", with(loaded, reading{{family: databaseUp}: 0}), nil, Facts{Database: "db", Tables: []TableFact{{Name: "alias", PerKey: true}}}, "database db", Bad, "mail waits"},
-		{"database of .cf files never asked", reading{{family: databaseUp}: 0}, nil, Facts{Database: "db"}, "database db", Poor, "not reached yet"},
-		{"database of .cf files away", reading{{family: databaseUp}: 0, {family: databaseQueries}: 4}, nil, Facts{Database: "db"}, "database db", Bad, "cache"},
+		{"database up", nil, nil, asked(Database{Name: "db", Up: true}, true), "database db", Good, ""},
+		{"database away, tables loaded", loaded, nil, asked(away, true, alias...), "database db", Poor, "cannot be reached: known addresses are answered from memory"},
+		{"database away, tables not loaded", nil, nil, asked(away, true, alias...), "database db", Bad, "cannot be reached, and not every table is in memory"},
+		{"database away, table too large", loaded, nil, asked(away, true, TableFact{Name: "alias", PerKey: true}), "database db", Bad, "mail waits"},
+		{"database refuses us, tables loaded", loaded, nil, asked(refusing, true, alias...), "database db", Poor, "refuses us: known addresses"},
+		{"database refuses us, tables not loaded", nil, nil, asked(refusing, true, alias...), "database db", Bad, "refuses us, and not every table"},
+		{"why it refuses us", nil, nil, asked(refusing, true), "database db", Bad, "(error 1045)"},
+		{"database lacks a table", nil, nil, asked(Database{Name: "db", Up: true, Trouble: "lacks a table"}, true), "database db", Poor, "lacks a table: who needs"},
+		{"database not asked", nil, nil, Facts{Databases: []DatabaseFact{{Database: Database{Name: "db"}}}}, "database db", Poor, "not asked yet"},
+		{"database of .cf files away", loaded, nil, asked(away, false, alias...), "database db", Bad, "cannot be reached: what the cache holds"},
+		{"one of two databases away", nil, nil, Facts{Databases: []DatabaseFact{{Database: away, Asked: true}, {Database: Database{Name: "two", Up: true}, Asked: true}}}, "database two", Good, ""},
 		{"table", loaded, nil, Facts{Tables: alias}, "table alias", Good, ""},
 		{"table not loaded", reading{}, nil, Facts{Tables: []TableFact{{Name: "alias", Trouble: "refused"}}}, "table alias", Bad, "mail waits (451) (refused)"},
 		{"table per key", reading{}, nil, Facts{Tables: []TableFact{{Name: "alias", PerKey: true}}}, "table alias", Good, "too large"},
@@ -72,6 +78,15 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+// asked are the facts of a database that was asked, and of its tables.
+func asked(d Database, forTables bool, tables ...TableFact) Facts {
+	f := DatabaseFact{Database: d, Tables: forTables, Asked: true}
+	if d.Trouble == "refuses us" {
+		f.Cause = "error 1045"
+	}
+	return Facts{Databases: []DatabaseFact{f}, Tables: tables}
+}
+
 func with(r ...reading) reading {
 	all := reading{}
 	for _, one := range r {
@@ -89,7 +104,7 @@ func replies(none float64) reading {
 }
 
 func TestWhatIsNotConfiguredHasNoHealth(t *testing.T) {
-	now := reading{{family: databaseUp}: 0, {family: policyStateUp}: 0, {family: srsStoreUp}: 0}
+	now := reading{{family: policyStateUp}: 0, {family: srsStoreUp}: 0}
 	if all := (view{now: sample{reading: now}}).health(Facts{}); len(all) != 0 {
 		t.Errorf("%+v", all)
 	}
@@ -111,6 +126,16 @@ func TestTables(t *testing.T) {
 	for age, want := range map[float64]time.Duration{3.5: 3500 * time.Millisecond, -1: 0, math.NaN(): 0, math.Inf(1): longest, 1e300: longest} {
 		if got := (Table{Age: age}).Lag(); got != want {
 			t.Errorf("age %v: %v, want %v", age, got, want)
+		}
+	}
+}
+
+func TestDatabaseStates(t *testing.T) {
+	for want, d := range map[string]Database{
+		"up": {Up: true}, "up, but lacks a table": {Up: true, Trouble: "lacks a table"}, "refuses us": {Trouble: "refuses us"}, "not asked yet": {},
+	} {
+		if got := d.State(); got != want {
+			t.Errorf("%+v: %q, want %q", d, got, want)
 		}
 	}
 }

@@ -15,8 +15,6 @@ func families() map[string][]string {
 		lookupDuration:  {"map"},
 		cacheRequests:   {"result"},
 		cacheEntries:    {},
-		databaseUp:      {},
-		databasePool:    {"state"},
 		databaseQueries: {},
 		tableRows:       {"table"},
 		tableAge:        {"table"},
@@ -43,8 +41,6 @@ const (
 	lookupDuration  = "postern_lookup_duration_seconds"
 	cacheRequests   = "postern_cache_requests_total"
 	cacheEntries    = "postern_cache_entries"
-	databaseUp      = "postern_database_up"
-	databasePool    = "postern_database_connections"
 	databaseQueries = "postern_database_query_duration_seconds"
 	tableRows       = "postern_table_rows"
 	tableAge        = "postern_table_age_seconds"

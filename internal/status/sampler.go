@@ -25,12 +25,20 @@ type About struct {
 
 // Facts are what metrics do not tell. Names are for people, without secrets.
 type Facts struct {
-	NotReady  string      // why Postfix's questions cannot be answered, if so
-	Database  string      // where it is; "" where none is configured
-	Tables    []TableFact // those that are loaded
-	Redis     string      // with the counters of policyd; "" where they are in memory
-	Store     string      // of envelope senders; "" without one
-	Decisions []Decision  // newest first, addresses masked
+	NotReady  string         // why Postfix's questions cannot be answered, if so
+	Databases []DatabaseFact // all that this process asks
+	Tables    []TableFact    // those that are loaded
+	Redis     string         // with the counters of policyd; "" where they are in memory
+	Store     string         // of envelope senders; "" without one
+	Decisions []Decision     // newest first, addresses masked
+}
+
+// DatabaseFact is the state of one database.
+type DatabaseFact struct {
+	Database
+	Tables bool   // the loaded tables are read from it; else only .cf files ask it
+	Asked  bool   // somebody did, since the start
+	Cause  string // what the server, or the way to it, says of Trouble
 }
 
 // TableFact is the state of one table.
@@ -120,7 +128,7 @@ func (s *Sampler) Snapshot() Snapshot {
 		Decisions: facts.Decisions,
 	}
 	shot.Lookups, shot.Cache = v.lookups(), v.cache()
-	shot.Tables, shot.Database = v.tables(facts.Tables), v.database(facts)
+	shot.Tables, shot.Database = v.tables(facts.Tables), databases(facts.Databases)
 	shot.Connections, shot.SRS, shot.Rules = v.connections(), v.srs(), v.rules()
 	shot.Series = v.series()
 	shot.Health = v.health(facts)

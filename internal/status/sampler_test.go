@@ -155,10 +155,10 @@ func TestACounterThatBeginsAnewIsNoNegativeRate(t *testing.T) {
 func TestFiguresThatAreNoNumbers(t *testing.T) {
 	d, at := newDaemon(), noon()
 	d.gauge(cacheEntries, math.NaN())
-	d.gauge(databaseUp, math.Inf(1))
+	d.gauge(tableHeld, math.Inf(1))
 	d.duration.WithLabelValues("virtual").Observe(math.NaN())
 	d.lookups.WithLabelValues("virtual", "tcptable", "found").Inc()
-	s := NewSampler(d.registry, About{}, func() Facts { return Facts{Database: "db"} }, at.now)
+	s := NewSampler(d.registry, About{}, nil, at.now)
 	for range 3 {
 		s.Sample()
 		at.advance(every)
@@ -170,7 +170,7 @@ func TestFiguresThatAreNoNumbers(t *testing.T) {
 
 func TestAnEmptyRegistry(t *testing.T) {
 	at := noon()
-	s := NewSampler(prometheus.NewRegistry(), About{Daemon: "srsd"}, func() Facts { return Facts{Database: "db", Redis: "r", Store: "s"} }, at.now)
+	s := NewSampler(prometheus.NewRegistry(), About{Daemon: "srsd"}, func() Facts { return Facts{Redis: "r", Store: "s"} }, at.now)
 	s.Sample()
 	at.advance(every)
 	s.Sample()

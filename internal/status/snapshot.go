@@ -74,13 +74,27 @@ type Table struct {
 // Lag is Age as a length of time, which is never negative.
 func (t Table) Lag() time.Duration { return seconds(t.Age) }
 
-// Database is one server and the pool of connections to it.
+// Database is one database and the pool of connections to it.
 type Database struct {
-	Name  string  `json:"name"`
-	Up    bool    `json:"up"`
-	Open  float64 `json:"open"`
-	InUse float64 `json:"in_use"`
-	Max   float64 `json:"max"`
+	Name    string  `json:"name"`              // where it is
+	Up      bool    `json:"up"`                // the last contact succeeded
+	Trouble string  `json:"trouble,omitempty"` // "cannot be reached", "refuses us", "lacks a table"; one that is up may have some
+	Open    float64 `json:"open"`
+	InUse   float64 `json:"in_use"`
+	Max     float64 `json:"max"`
+}
+
+// State is how the database is, in words.
+func (d Database) State() string {
+	switch {
+	case d.Up && d.Trouble != "":
+		return "up, but " + d.Trouble
+	case d.Up:
+		return "up"
+	case d.Trouble != "":
+		return d.Trouble
+	}
+	return "not asked yet"
 }
 
 // Connection is those of one daemon.

@@ -26,7 +26,7 @@ func busy() status.Snapshot {
 	return status.Snapshot{
 		Daemon: "serve", Version: "1.0.0", Host: "mx1.example.org", PID: 4711, Now: noon(), Started: noon().Add(-50 * time.Hour),
 		Health: []status.Health{
-			{Name: "database 192.0.2.5", State: status.Poor, Text: "cannot be reached: known addresses are answered from memory"},
+			{Name: "database 192.0.2.5/maildb", State: status.Poor, Text: "refuses us: known addresses are answered from memory"},
 			{Name: "table alias", State: status.Good},
 			{Name: "table domain", State: status.Good},
 			{Name: "redis 192.0.2.6:6379", State: status.Bad, Text: "is away"},
@@ -39,7 +39,7 @@ func busy() status.Snapshot {
 		},
 		Cache:       &status.Cache{Entries: 1000, Hits: 0.987, Stale: 3, Total: 54321},
 		Tables:      []status.Table{{Name: "alias", Rows: 20000, Loaded: true, Age: 1.5}, {Name: "domain", Rows: 12, Loaded: true, Age: 90000}, {Name: "api_bans"}},
-		Database:    []status.Database{{Name: "192.0.2.5", Open: 3, InUse: 1, Max: 16}},
+		Database:    []status.Database{{Name: "192.0.2.5/maildb", Trouble: "refuses us", Open: 3, InUse: 1, Max: 16}, {Name: "192.0.2.8/legacy", Up: true, Max: 4}},
 		Connections: []status.Connection{{Daemon: "policyd", Open: 2, Total: 100}},
 		SRS:         []status.Count{{Name: "forward ok", Total: 17, PerMinute: 0.5}},
 		Rules:       []status.Count{{Name: "rate_limits login defer", Total: 9, PerMinute: 3}},

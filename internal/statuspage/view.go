@@ -37,7 +37,7 @@ type view struct {
 	Lookups     []lookups
 	Silent      string // maps that nobody asked
 	Cache       []pair
-	Database    []pair
+	Databases   []database
 	Tables      []table
 	Rules       []row
 	MoreRules   int
@@ -57,6 +57,7 @@ type (
 	}
 	table      struct{ Name, Rows, Age string }
 	connection struct{ Daemon, Open, Total string }
+	database   struct{ Name, State, InUse, Open, Max string }
 	decision   struct {
 		status.Decision
 		Time   stamp
@@ -195,12 +196,7 @@ func (v *view) addStores(s status.Snapshot) {
 		}
 	}
 	for _, d := range s.Database {
-		state := "up"
-		if !d.Up {
-			state = "cannot be reached"
-		}
-		v.Database = append(v.Database, pair{d.Name, state},
-			pair{"Connections in use", count(d.InUse) + " of " + count(d.Max)}, pair{"Connections open", count(d.Open)})
+		v.Databases = append(v.Databases, database{d.Name, d.State(), count(d.InUse), count(d.Open), count(d.Max)})
 	}
 	for _, t := range s.Tables {
 		v.Tables = append(v.Tables, table{t.Name, count(t.Rows), current(t)})

@@ -74,7 +74,7 @@ func TestTheBadComesFirst(t *testing.T) {
 	for _, h := range rows {
 		names = append(names, h.Name)
 	}
-	if got, want := strings.Join(names, "; "), "redis 192.0.2.6:6379; database 192.0.2.5; srs store"; got != want {
+	if got, want := strings.Join(names, "; "), "redis 192.0.2.6:6379; database 192.0.2.5/maildb; srs store"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if got, want := strings.Join(fine, "; "), "policy; tables alias, domain"; got != want {

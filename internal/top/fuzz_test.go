@@ -18,7 +18,7 @@ func hostile(text string, n float64) status.Snapshot {
 		Lookups:     []status.Lookups{{Map: text, Found: n, NotFound: -n, Trouble: n, PerSecond: n, Mean: n}, {Map: text + "2", Found: 1}},
 		Cache:       &status.Cache{Entries: n, Hits: n, Stale: n, Total: n},
 		Tables:      []status.Table{{Name: text, Rows: n, Loaded: true, Age: n}, {Name: text}},
-		Database:    []status.Database{{Name: text, Open: n, InUse: n, Max: n}},
+		Database:    []status.Database{{Name: text, Trouble: text, Open: n, InUse: n, Max: n}},
 		Connections: []status.Connection{{Daemon: text, Open: n, Total: n}},
 		SRS:         count, Rules: count,
 		Decisions: []status.Decision{{At: noon().Add(time.Duration(n)), ID: text, Action: text, Mode: text, Check: text, Rule: text, Reason: text,

@@ -16,7 +16,7 @@ func serving() status.Snapshot {
 		Daemon: "serve", Version: "1.2.0", Host: "mx.example.org", PID: 4711,
 		Now: noon(), Started: noon().Add(-76 * time.Hour),
 		Health: []status.Health{
-			{Name: "database db.example.org:3306", State: status.Poor, Text: "cannot be reached: known addresses are answered from memory"},
+			{Name: "database db.example.org:3306/maildb", State: status.Poor, Text: "cannot be reached: known addresses are answered from memory"},
 			{Name: "table domain", State: status.Good},
 			{Name: "table alias", State: status.Good},
 			{Name: "policy", State: status.Bad, Text: "3 requests of the last minute got no reply"},
@@ -30,7 +30,7 @@ func serving() status.Snapshot {
 		},
 		Cache:       &status.Cache{Entries: 12_345, Hits: 0.982, Stale: 3, Total: 88_000},
 		Tables:      []status.Table{{Name: "alias", Rows: 250_000, Loaded: true, Age: 0.4}, {Name: "domain", Rows: 1200, Loaded: true, Age: 75}},
-		Database:    []status.Database{{Name: "db.example.org:3306", Open: 4, InUse: 1, Max: 16}},
+		Database:    []status.Database{{Name: "db.example.org:3306/maildb", Trouble: "cannot be reached", Open: 4, InUse: 1, Max: 16}, {Name: "old.example.org:3306/mail", Up: true, Trouble: "lacks a table", Max: 4}},
 		Connections: []status.Connection{{Daemon: "socketmap", Open: 12, Total: 4096}, {Daemon: "policyd", Open: 3, Total: 912}},
 		SRS:         []status.Count{{Name: "forward rewritten", Total: 5120, PerMinute: 12}, {Name: "reverse restored", Total: 51, PerMinute: 0.02}},
 		Rules:       []status.Count{{Name: "rate_limits login defer", Total: 77, PerMinute: 4}, {Name: "bans client_ip reject", Total: 1900, PerMinute: 0.5}},

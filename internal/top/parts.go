@@ -241,17 +241,25 @@ func (a artist) storageOf(s status.Snapshot) []Line {
 		lines = append(lines, Line{{"cache    ", Dim}, {fmt.Sprintf("%s hits, %s answers, %s stale of %s", share(c.Hits), count(c.Entries), count(c.Stale), count(c.Total)), Plain}})
 	}
 	for _, d := range s.Database {
-		up := Span{"up", Good}
-		if !d.Up {
-			up = Span{"down", Bad}
-		}
-		lines = append(lines, Line{{"database ", Dim}, {clean(d.Name, a.ASCII) + " ", Plain}, up,
+		lines = append(lines, Line{{"database ", Dim}, {clean(d.Name, a.ASCII) + ": ", Plain}, {clean(d.State(), a.ASCII), databaseLook(d)},
 			{fmt.Sprintf(", %s in use, %s open of %s", count(d.InUse), count(d.Open), count(d.Max)), Plain}})
 	}
 	for _, t := range s.Tables {
 		lines = append(lines, Line{{"table    ", Dim}, {clean(t.Name, a.ASCII) + ", ", Plain}, holds(t)})
 	}
 	return lines
+}
+
+func databaseLook(d status.Database) Look {
+	switch {
+	case d.Trouble == "" && d.Up:
+		return Good
+	case d.Trouble == "":
+		return Dim
+	case d.Up:
+		return Poor
+	}
+	return Bad
 }
 
 // holds is what is in memory of a table.

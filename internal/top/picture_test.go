@@ -131,7 +131,7 @@ func TestNoColourIsLost(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]Look{
-		"bad  ": Bad, "poor ": Poor, "good ": Good, "ready": Good, "not ready: table alias is not loaded": Bad, "down": Bad, "reject  ": Bad, "(reject)": Dim, "defer   ": Poor,
+		"bad  ": Bad, "poor ": Poor, "good ": Good, "ready": Good, "not ready: table alias is not loaded": Bad, "cannot be reached": Bad, "reject  ": Bad, "(reject)": Dim, "defer   ": Poor,
 	} {
 		if got, there := looks[text]; got != want || !there {
 			t.Errorf("%q looks %v (%v), want %v", text, got, there, want)
