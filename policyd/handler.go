@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"postern/internal/status"
 )
 
 // Handler answers policy requests. Policy must be set; the zero value of all
@@ -17,9 +19,9 @@ type Handler struct {
 	Limits   Limits
 	Metrics  *Metrics
 	Log      *slog.Logger
-	Tap      Tap           // sees what was answered, unless nil
-	Recent   *Recent       // remembers what was more than DUNNO, unless nil
-	NewID    func() string // names a decision; nil: eight characters at random
+	Tap      Tap            // sees what was answered, unless nil
+	Recent   *status.Recent // remembers what was more than DUNNO, unless nil
+	NewID    func() string  // names a decision; nil: status.NewID
 }
 
 // Tap sees requests and their answers. It must not keep the request.
@@ -64,12 +66,19 @@ func (h *Handler) tell(ctx context.Context, q *Request, d Decision) (id string) 
 	if !d.Action.IsDunno() || len(d.Shadows) > 0 {
 		d.ID = h.newID()
 		h.log(ctx, q, &d)
-		h.Recent.add(q, &d)
+		h.remember(q, &d)
 	}
 	if h.Tap != nil {
 		h.Tap.Tap(q, d)
 	}
 	return d.ID
+}
+
+func (h *Handler) newID() string {
+	if h.NewID != nil {
+		return h.NewID()
+	}
+	return status.NewID()
 }
 
 // log writes one line for what was decided, and one for each verdict in
@@ -87,19 +96,22 @@ func (h *Handler) log(ctx context.Context, q *Request, d *Decision) {
 	}
 }
 
+// logVerdict hands the line to the handler itself, as a slog.Logger would look up
+// the place in the program each time.
 func (h *Handler) logVerdict(ctx context.Context, q *Request, id, mode, check string, v *Verdict) {
 	level := slog.LevelInfo
 	if v.Routine {
 		level = slog.LevelDebug
 	}
 	if h.Log.Enabled(ctx, level) {
-		h.Log.LogAttrs(ctx, level, "policy", line(q, id, mode, check, v)...)
+		_ = h.Log.Handler().Handle(ctx, line(level, q, id, mode, check, v)) // there is nobody to tell, as in package slog
 	}
 }
 
 // line is a log line as tools that read policy servers' logs expect it.
-func line(q *Request, id, mode, check string, v *Verdict) []slog.Attr {
-	return []slog.Attr{
+func line(level slog.Level, q *Request, id, mode, check string, v *Verdict) slog.Record {
+	r := slog.NewRecord(time.Now(), level, "policy", 0)
+	r.AddAttrs(
 		slog.String("id", id),
 		slog.String("action", v.Action.Name()),
 		slog.String("mode", mode),
@@ -116,7 +128,8 @@ func line(q *Request, id, mode, check string, v *Verdict) []slog.Attr {
 		slog.String("login", bounded(q.Login)),
 		slog.String("queue_id", bounded(q.QueueID)),
 		slog.String("instance", bounded(q.Instance)),
-	}
+	)
+	return r
 }
 
 // bounded keeps a log line short; slog escapes it.
