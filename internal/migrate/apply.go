@@ -49,7 +49,7 @@ func (p *Plan) Prepare(now time.Time) (backups []string, err error) {
 func (p *Plan) write(all []File, now time.Time) (backups []string, err error) {
 	stamp := now.UTC().Format("20060102T150405Z")
 	var done []replaced
-	for _, f := range all {
+	for _, f := range secretsFirst(all) {
 		if real, err := filepath.EvalSymlinks(f.Path); err == nil {
 			f.Path = real // a copy beside the link could be on another file system
 		}
@@ -75,6 +75,22 @@ func (p *Plan) write(all []File, now time.Time) (backups []string, err error) {
 		return nil, undo(done, fmt.Errorf("postern.yaml after it was written: %w", err))
 	}
 	return backups, nil
+}
+
+// secretsFirst has postern.yaml come after what it names: to a run that goes on
+// after one that was killed, a postern.yaml says that its secrets are there.
+func secretsFirst(files []File) []File {
+	sorted := slices.Clone(files)
+	slices.SortStableFunc(sorted, func(a, b File) int {
+		switch {
+		case a.Secret == b.Secret:
+			return 0
+		case a.Secret:
+			return -1
+		}
+		return 1
+	})
+	return sorted
 }
 
 // replaced is a file that was written, and what was there before.

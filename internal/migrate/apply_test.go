@@ -114,6 +114,35 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
+// Killed after any of its files, the next run ends with all of them.
+func TestApplyKilled(t *testing.T) {
+	for done := range 4 {
+		dir, p := planned(t, appends)
+		for _, f := range secretsFirst(p.Files)[:done] {
+			if err := replace(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := Read(t.Context(), optionsOf(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := s.Plan(nil)
+		if err != nil {
+			t.Fatalf("after %d files: %v", done, err)
+		}
+		again.options.Postconf = p.options.Postconf
+		if _, err := again.Apply(t.Context(), noon); err != nil {
+			t.Errorf("after %d files: %v", done, err)
+		}
+		for _, name := range []string{"postern.yaml", "database.password", "srs.secret"} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+				t.Errorf("after %d files: %v", done, err)
+			}
+		}
+	}
+}
+
 // Whatever goes wrong, the folder is as it was.
 func TestApplyUndone(t *testing.T) {
 	for _, test := range []struct {

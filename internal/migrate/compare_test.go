@@ -45,6 +45,7 @@ func TestWhy(t *testing.T) {
 	set := lookup.Set{
 		"virtual-domains": pairs{"example.org": "1"},
 		"virtual":         pairs{"live@example.org": "x@example.com"},
+		"virtual-aliases": pairs{"@example.org": "all@example.com"},
 		"allowed-senders": pairs{"@example.org": "OK"},
 	}
 	for _, test := range []struct{ name, table, key, old, now, want string }{
@@ -65,6 +66,10 @@ func TestWhy(t *testing.T) {
 		{"accents", "virtual-aliases", "jos\u00e9@example.org", "x@example.com", "", "accents"},
 		{"allow list that follows", "allowlist", "a@example.org", "OK", "", "leads in a circle"},
 		{"allow list that does not", "allowlist", "live@example.org", "OK", "", "?"},
+		{"allow list and a catch-all", "allowlist-aliases", "a@example.org", "", "OK", "a row @domain leads"},
+		{"allow list without a catch-all", "allowlist-aliases", "a@example.net", "", "OK", "?"},
+		{"a sender of several logins", "allowed-senders", "a@example.org", "OK,OK", "OK", "Postfix takes OK,OK"},
+		{"a sender with another answer", "allowed-senders", "a@example.org", "OK,REJECT", "OK", "?"},
 		{"more logins", "sender-login-maps", "a@example.org", "x", "x,y", "several logins"},
 		{"other logins", "sender-login-maps", "a@example.org", "x", "y,z", "?"},
 		{"no login", "sender-login-maps", "a@example.org", "x", "", "?"},

@@ -24,7 +24,14 @@ func (c *comparer) why(ctx context.Context, old lookup.Map, d Difference, reason
 		if d.Old != "-" && contains(d.New, d.Old) {
 			return "a sender may belong to several logins: all are named"
 		}
+	case maps.AllowlistAliases, maps.Allowlist:
+		if d.Old == "-" && c.knows(ctx, maps.VirtualAliases, "@"+domain) {
+			return "a row @domain leads somewhere for every address there: the allow list has not asked for it"
+		}
 	case maps.AllowedSenders:
+		if d.New == "OK" && strings.Trim(d.Old, "OK, ") == "" && d.Old != "-" {
+			return "a sender of several logins: Postfix takes OK,OK for restrictions that it does not know, and defers"
+		}
 		if d.Old == "-" && c.knows(ctx, d.Map, "@"+domain) {
 			return "a row @domain allows every sender there, as it does for the login"
 		}
