@@ -1,19 +1,18 @@
 package daemon_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"postern/internal/daemon"
+	"postern/internal/logtest"
 )
 
 // childEnv has the test binary be the child process of a test: it takes over
@@ -58,31 +57,14 @@ func child(specs []string) {
 }
 
 // logTo is a logger whose lines can be read while it is in use.
-func logTo(t *testing.T) (*slog.Logger, *logBuffer) {
-	b := &logBuffer{}
+func logTo(t *testing.T) (*slog.Logger, *logtest.Log) {
+	b := &logtest.Log{}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("log:\n%s", b)
 		}
 	})
 	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), b
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // wantError checks that err says every part.

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"postern/internal/daemon"
+	"postern/internal/logtest"
 )
 
 // life is a Process under test.
@@ -21,7 +22,7 @@ type life struct {
 	t       *testing.T
 	signals chan os.Signal
 	reg     *prometheus.Registry
-	log     *logBuffer
+	log     *logtest.Log
 	now     time.Time
 	done    chan error
 }

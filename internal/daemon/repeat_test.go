@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,31 +9,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"postern/internal/logtest"
 )
-
-// quiet is a buffer for several goroutines.
-type quiet struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (q *quiet) Write(p []byte) (int, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.b.Write(p)
-}
-
-// take empties it.
-func (q *quiet) take() string {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	defer q.b.Reset()
-	return q.b.String()
-}
 
 func TestTroubleThatRepeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out quiet
+		var out logtest.Log
 		log, err := NewLogger(&out, "text", slog.LevelInfo, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +24,7 @@ func TestTroubleThatRepeats(t *testing.T) {
 		for i := range 1000 {
 			log.Warn("database away", "map", "a", "key", fmt.Sprint("k", i), "error", errors.New("refused"))
 		}
-		if got := out.take(); lines(got) != 10 || strings.Contains(got, "not_shown") {
+		if got := out.Take(); lines(got) != 10 || strings.Contains(got, "not_shown") {
 			t.Fatalf("of one trouble:\n%s", got)
 		}
 		log.Warn("database away", "map", "b", "error", "refused")
@@ -54,28 +35,28 @@ func TestTroubleThatRepeats(t *testing.T) {
 			log.Warn("message deferred", "id", fmt.Sprint(i))
 			log.With("id", i).Warn("message deferred")
 		}
-		if got := out.take(); lines(got) != 303 {
+		if got := out.Take(); lines(got) != 303 {
 			t.Fatalf("%d lines of others, routine and decisions:\n%.1000s", lines(got), got)
 		}
 		time.Sleep(repeatEvery + time.Second)
 		synctest.Wait()
-		if got := out.take(); lines(got) != 1 || !strings.Contains(got, "map=a key=k999 error=refused not_shown=989") {
+		if got := out.Take(); lines(got) != 1 || !strings.Contains(got, "map=a key=k999 error=refused not_shown=989") {
 			t.Fatalf("a minute later: %s", got)
 		}
 		for range 500 {
 			log.Warn("database away", "map", "a", "key", "again")
 		}
-		if got := out.take(); got != "" {
+		if got := out.Take(); got != "" {
 			t.Fatalf("while it goes on: %s", got)
 		}
 		time.Sleep(repeatEvery)
 		synctest.Wait()
-		if got := out.take(); lines(got) != 1 || !strings.Contains(got, "key=again not_shown=499") {
+		if got := out.Take(); lines(got) != 1 || !strings.Contains(got, "key=again not_shown=499") {
 			t.Fatalf("another minute later: %s", got)
 		}
 		time.Sleep(2 * repeatEvery)
 		log.Warn("database away", "map", "a", "key", "new")
-		if got := out.take(); lines(got) != 1 || strings.Contains(got, "not_shown") {
+		if got := out.Take(); lines(got) != 1 || strings.Contains(got, "not_shown") {
 			t.Fatalf("after it was over: %s", got)
 		}
 		time.Sleep(3 * repeatEvery)
@@ -85,7 +66,7 @@ func TestTroubleThatRepeats(t *testing.T) {
 // Whatever is in the scope, what is kept is bounded.
 func TestManyKindsOfTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out quiet
+		var out logtest.Log
 		log, err := NewLogger(&out, "json", slog.LevelInfo, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -93,12 +74,12 @@ func TestManyKindsOfTrouble(t *testing.T) {
 		for i := range 10 * repeatKinds {
 			log.Error("bad file", "file", i)
 		}
-		if n := strings.Count(out.take(), "\n"); n != repeatKinds+repeatBurst {
+		if n := strings.Count(out.Take(), "\n"); n != repeatKinds+repeatBurst {
 			t.Errorf("%d lines", n)
 		}
 		time.Sleep(3 * repeatEvery)
 		synctest.Wait()
-		if got := out.take(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `"not_shown":4489`) {
+		if got := out.Take(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `"not_shown":4489`) {
 			t.Errorf("later: %s", got)
 		}
 	})
@@ -107,7 +88,7 @@ func TestManyKindsOfTrouble(t *testing.T) {
 // Many at once lose no line and no count.
 func TestTroubleOfManyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out quiet
+		var out logtest.Log
 		log, err := NewLogger(&out, "text", slog.LevelInfo, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -123,7 +104,7 @@ func TestTroubleOfManyAtOnce(t *testing.T) {
 		all.Wait()
 		time.Sleep(3 * repeatEvery)
 		synctest.Wait()
-		if got := out.take(); strings.Count(got, "\n") != 11 || !strings.Contains(got, "not_shown=989") {
+		if got := out.Take(); strings.Count(got, "\n") != 11 || !strings.Contains(got, "not_shown=989") {
 			t.Error(got)
 		}
 	})

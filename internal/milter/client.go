@@ -2,24 +2,14 @@ package milter
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/base32"
 	"strings"
 )
-
-// NewID names a decision: eight characters that can be read out on the
-// telephone.
-func NewID() string {
-	var b [5]byte
-	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
-	return base32.StdEncoding.EncodeToString(b[:])
-}
 
 // maxClient bounds what is read of the command that tells of the client.
 const maxClient = 4 << 10
 
-// takeClient has the log name the client. The session is not told of it: what
-// it decides does not depend on who connects.
+// takeClient has the log name the client, and a session that tells of its
+// decisions. What it decides does not depend on who connects.
 func (f *front) takeClient(n int) {
 	data := f.payload(min(n, maxClient))
 	f.skip(n - len(data))
@@ -27,10 +17,11 @@ func (f *front) takeClient(n int) {
 		return
 	}
 	f.log = f.options.Log // not the client of an earlier session
-	if name, address := client(data); address != "" {
+	name, address := client(data)
+	if address != "" {
 		f.log = f.log.With("client_address", Clipped(address), "client_name", Clipped(name))
 	}
-	f.conn.Log = f.log
+	f.conn.Log, f.conn.Client = f.log, address
 }
 
 // client reads the argument of CONNECT: a name, NUL, and the family of the

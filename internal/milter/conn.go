@@ -12,7 +12,8 @@ import (
 
 // Conn is what a session has of its connection.
 type Conn struct {
-	Log *slog.Logger // names the peer, and the client once it is known
+	Log    *slog.Logger // names the peer, and the client once it is known
+	Client string       // its IP address; "" while it is not known, and where it has none
 
 	ctx    context.Context
 	answer time.Duration

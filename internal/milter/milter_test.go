@@ -4,35 +4,20 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	gomilter "github.com/emersion/go-milter"
-	"go.uber.org/goleak"
 
 	"postern/internal/milter"
 	"postern/internal/milter/miltertest"
 )
 
-// TestMain looks for leaks and for what go-milter prints to the standard
-// logger, which a daemon has no use for.
-func TestMain(m *testing.M) {
-	var printed bytes.Buffer
-	log.SetOutput(&printed)
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if code == 0 && printed.Len() > 0 {
-			fmt.Fprintf(os.Stderr, "printed to the standard logger:\n%s", printed.String())
-			code = 1
-		}
-		os.Exit(code)
-	}))
-}
+func TestMain(m *testing.M) { miltertest.Main(m) }
 
 // scribe is a Session that notes what it is asked. Arguments that begin with
 // "no" are answered in Take.

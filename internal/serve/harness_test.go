@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"postern/internal/logtest"
 	"postern/internal/serve"
 )
 
@@ -30,14 +31,14 @@ type service struct {
 	stop context.CancelFunc
 	done chan error // what Serve returned
 	reg  *prometheus.Registry
-	log  *logBuffer
+	log  *endLog
 }
 
 // start serves ln; the end of the test stops it if the test did not.
 func start(t *testing.T, ln net.Listener, s *serve.Server) *service {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	v := &service{t: t, ln: ln, stop: stop, done: make(chan error, 1), reg: prometheus.NewRegistry(), log: &logBuffer{ended: make(chan struct{}, 100)}}
+	v := &service{t: t, ln: ln, stop: stop, done: make(chan error, 1), reg: prometheus.NewRegistry(), log: &endLog{ended: make(chan struct{}, 100)}}
 	s.Daemon = "test"
 	s.Metrics = serve.NewMetrics(v.reg)
 	s.Log = slog.New(slog.NewTextHandler(v.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -90,29 +91,22 @@ func (v *service) wantEnd(end string, n int) {
 	}
 }
 
-// logBuffer is a log that can be read while it is written, and waited for.
-type logBuffer struct {
-	mu    sync.Mutex
-	b     bytes.Buffer
-	ended chan struct{} // one element per end of a connection
+// endLog is a log that tells of every end of a connection.
+type endLog struct {
+	logtest.Log
+	ended chan struct{} // one element for each
 }
 
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (l *endLog) Write(p []byte) (int, error) {
 	if bytes.Contains(p, []byte("connection ended")) {
-		select {
-		case l.ended <- struct{}{}:
-		default:
-		}
+		defer func() {
+			select {
+			case l.ended <- struct{}{}:
+			default:
+			}
+		}()
 	}
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	return l.Log.Write(p)
 }
 
 // pipes is a listener whose connections are pipes, for tests in a bubble.

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"postern/internal/logtest"
 	"postern/internal/lookup"
 )
 
@@ -20,14 +20,14 @@ type bench struct {
 	*Keeper
 	db     *fakeDB
 	tables map[string]*Table
-	log    *logged
+	log    *logtest.Log
 	stop   func()
 }
 
 // start runs a keeper of the five tables until the test ends or stop is
 // called. The feed may be nil.
 func start(t *testing.T, db *fakeDB, feed Feed, o Options) *bench {
-	b := &bench{db: db, tables: map[string]*Table{}, log: &logged{}}
+	b := &bench{db: db, tables: map[string]*Table{}, log: &logtest.Log{}}
 	var tables []*Table
 	for _, name := range []string{"alias", "alias_handle", "domain", "smtp_sender_acl", "api_bans"} {
 		tb := New(name, db.source(name), StandardPolicy(name))
@@ -43,24 +43,6 @@ func start(t *testing.T, db *fakeDB, feed Feed, o Options) *bench {
 	t.Cleanup(b.stop)
 	synctest.Wait()
 	return b
-}
-
-// logged is a log that can be read while it is written.
-type logged struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // expect looks a key up and compares the outcome.

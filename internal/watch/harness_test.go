@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"postern/internal/logtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,31 +25,13 @@ type bench struct {
 	dir   string
 	files *Files
 	looks chan bool // whether the look found a change
-	log   *lines
+	log   *logtest.Log
 	calls int
 	end   func()
 }
 
-// lines is a log that a test reads while others write.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(text []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(text)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 func newBench(t *testing.T) *bench {
-	b := &bench{T: t, dir: t.TempDir(), looks: make(chan bool, 1000), log: &lines{}}
+	b := &bench{T: t, dir: t.TempDir(), looks: make(chan bool, 1000), log: &logtest.Log{}}
 	b.files = &Files{
 		Changed: func() { b.calls++ },
 		Log:     slog.New(slog.NewTextHandler(b.log, nil)),

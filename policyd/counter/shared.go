@@ -47,6 +47,7 @@ type Shared struct {
 	redis   *Redis
 	local   *Memory
 	budget  time.Duration
+	answer  time.Duration // of Redis to Run
 	host    string
 	log     *slog.Logger
 	metrics *SharedMetrics
@@ -90,7 +91,7 @@ func NewShared(o SharedOptions) (*Shared, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Shared{
-		redis: o.Redis, local: o.Local, budget: o.Budget, log: o.Log, metrics: o.Metrics,
+		redis: o.Redis, local: o.Local, budget: o.Budget, answer: beatLimit, log: o.Log, metrics: o.Metrics,
 		host: o.Host + "#" + rand.Text()[:10], trouble: make(chan struct{}, 1),
 	}
 	s.scratch.New = func() any { return new(shareCall) }

@@ -1,8 +1,8 @@
 package counter
 
 import (
-	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,39 +11,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"postern/internal/logtest"
 	"postern/internal/redisserver"
 )
 
 // host is one process that shares counters.
 type host struct {
 	*Shared
-	log      *lines
+	log      *logtest.Log
 	registry *prometheus.Registry
-}
-
-// lines is a log.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// take returns what was logged since.
-func (l *lines) take() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer l.text.Reset()
-	return strings.FieldsFunc(l.text.String(), func(r rune) bool { return r == '\n' })
 }
 
 // absences is how often Redis was away since the log was taken.
 func (h host) absences() (n int) {
-	for _, line := range h.log.take() {
+	for line := range strings.Lines(h.log.Take()) {
 		if strings.Contains(line, "Redis is away") {
 			n++
 		}
@@ -51,10 +32,10 @@ func (h host) absences() (n int) {
 	return n
 }
 
-// share is a host at a server; its budget is generous unless it is given.
+// shareAt is a host at a server; its limits are generous unless a budget is given.
 func shareAt(tb testing.TB, at string, now *clock, o SharedOptions) host {
 	tb.Helper()
-	h := host{log: new(lines), registry: prometheus.NewRegistry()}
+	h := host{log: new(logtest.Log), registry: prometheus.NewRegistry()}
 	o.Log, o.Metrics = slog.New(slog.NewTextHandler(h.log, nil)), NewSharedMetrics(h.registry)
 	if o.Redis == nil {
 		o.Redis = redisAt(tb, at, redisserver.Options{})
@@ -62,12 +43,16 @@ func shareAt(tb testing.TB, at string, now *clock, o SharedOptions) host {
 	if o.Local == nil && now != nil {
 		o.Local = NewMemory(MemoryOptions{Now: now.Now})
 	}
-	if o.Budget == 0 {
-		o.Budget = 5 * time.Second
+	generous := o.Budget == 0
+	if generous {
+		o.Budget = time.Minute
 	}
 	var err error
 	if h.Shared, err = NewShared(o); err != nil {
 		tb.Fatal(err)
+	}
+	if generous {
+		h.answer = time.Minute
 	}
 	return h
 }
@@ -88,7 +73,7 @@ func (h host) counts(t *testing.T, up, hosts, local, added int) {
 
 func (h host) logged(t *testing.T, want ...string) {
 	t.Helper()
-	got := h.log.take()
+	got := slices.Collect(strings.Lines(h.log.Take()))
 	if len(got) != len(want) {
 		t.Errorf("log %q, want %q", got, want)
 		return
@@ -103,7 +88,7 @@ func (h host) logged(t *testing.T, want ...string) {
 func (h host) rounds(t *testing.T, want bool) {
 	t.Helper()
 	if got := h.round(t.Context()); got != want {
-		t.Fatalf("the round says up=%v, want %v; log %q", got, want, h.log.take())
+		t.Fatalf("the round says up=%v, want %v; log %q", got, want, h.log.Take())
 	}
 }
 

@@ -78,7 +78,7 @@ func (s *Shared) round(ctx context.Context) bool {
 }
 
 func (s *Shared) beat(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, beatLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.answer)
 	defer cancel()
 	c, err := s.redis.beat(ctx, s.host, beatLife)
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *Shared) leave(ctx context.Context) {
 // Redis. As long as nothing was charged in memory it has nothing to do.
 func (s *Shared) comeBack(ctx context.Context) error {
 	for s.local.Len() > mergeMost {
-		if _, err := s.mergeWithin(ctx, beatLimit); err != nil {
+		if _, err := s.mergeWithin(ctx, s.answer); err != nil {
 			return err
 		}
 	}

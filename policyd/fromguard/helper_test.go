@@ -1,57 +1,24 @@
 package fromguard_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/goleak"
 
+	"postern/internal/logtest"
 	"postern/internal/lookup"
 	"postern/internal/milter/miltertest"
 	"postern/policyd/fromguard"
 )
 
-// TestMain looks for leaks and for what go-milter prints to the standard
-// logger, which a daemon has no use for.
-func TestMain(m *testing.M) {
-	var printed lockedBuffer
-	log.SetOutput(&printed)
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if code == 0 && printed.String() != "" {
-			fmt.Fprintf(os.Stderr, "printed to the standard logger:\n%s", printed.String())
-			code = 1
-		}
-		os.Exit(code)
-	}))
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
+func TestMain(m *testing.M) { miltertest.Main(m) }
 
 // agreed is the answer to the option negotiation: headers, MAIL and the end of
 // the message are wanted, and nothing is changed.
@@ -89,7 +56,7 @@ func senders(_ context.Context, key string) (string, bool, error) {
 type rig struct {
 	handler  fromguard.Handler
 	registry *prometheus.Registry
-	logged   lockedBuffer
+	logged   logtest.Log
 }
 
 func newRig(o fromguard.Options) *rig {

@@ -122,7 +122,7 @@ func TestStoreAway(t *testing.T) {
 			}
 		}
 		before := testutil.ToFloat64(metrics.storeErrors)
-		text.Reset()
+		text.Take()
 		store.err = errAway
 		for range 3 {
 			judge("dunno")

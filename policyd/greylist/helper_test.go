@@ -1,7 +1,6 @@
 package greylist
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"postern/internal/logtest"
 	"postern/internal/redisserver"
 	"postern/policyd"
 )
@@ -148,34 +148,10 @@ func request(t testing.TB, client, sender, recipient string, attributes ...strin
 	return q
 }
 
-// logger writes to a journal.
-func logger() (*slog.Logger, *journal) {
-	var j journal
-	return slog.New(slog.NewTextHandler(&j, nil)), &j
-}
-
-// journal may be read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-func (j *journal) Reset() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.text.Reset()
+// logger writes to the log returned.
+func logger() (*slog.Logger, *logtest.Log) {
+	var l logtest.Log
+	return slog.New(slog.NewTextHandler(&l, nil)), &l
 }
 
 // spfSays lets every client send for the domain that is set at the time.

@@ -218,7 +218,7 @@ func TestRealRedisAway(t *testing.T) {
 			}
 			clock.add(calm)
 			eventually(t, "greylisting is back", deferred)
-			text.Reset()
+			text.Take()
 			before := testutil.ToFloat64(metrics.storeErrors)
 			trouble.begin()
 			start := time.Now()

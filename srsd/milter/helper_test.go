@@ -1,56 +1,24 @@
 package milter_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"maps"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"postern/internal/logtest"
 	"postern/internal/lookup"
+	"postern/internal/milter/miltertest"
 	"postern/srsd/milter"
 )
 
-// TestMain looks for leaks and for what go-milter prints to the standard
-// logger, which a daemon has no use for.
-func TestMain(m *testing.M) {
-	var printed lockedBuffer
-	log.SetOutput(&printed)
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if code == 0 && printed.String() != "" {
-			fmt.Fprintf(os.Stderr, "printed to the standard logger:\n%s", printed.String())
-			code = 1
-		}
-		os.Exit(code)
-	}))
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
+func TestMain(m *testing.M) { miltertest.Main(m) }
 
 var errTrouble = errors.New("database is away")
 
@@ -179,7 +147,7 @@ func (c *counter) String() string {
 type rig struct {
 	handler milter.Handler
 	results counter
-	logged  lockedBuffer
+	logged  logtest.Log
 }
 
 // newRig logs from debug on, as text.
