@@ -27,7 +27,7 @@ func newDemo() *cobra.Command {
 		if err != nil {
 			return temporary(err)
 		}
-		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP) // the last: a closed terminal
 		defer stop()
 		return demo.Run(ctx, demo.Options{Out: cmd.OutOrStdout(), Binary: binary, Once: *once})
 	}
