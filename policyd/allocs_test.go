@@ -11,12 +11,14 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"postern/internal/status"
 )
 
 // TestAllocations: the text of a request is one, the decision another.
 func TestAllocations(t *testing.T) {
 	policy := &Policy{Metrics: NewMetrics(prometheus.NewRegistry())}
-	h := &Handler{Policy: func() *Policy { return policy }, Metrics: policy.Metrics, Recent: NewRecent(stars, nil)}
+	h := &Handler{Policy: func() *Policy { return policy }, Metrics: policy.Metrics, Recent: status.NewRecent(stars, nil)}
 	r, w := bufio.NewReader(&endless{text: recipientRequest}), bufio.NewWriter(io.Discard)
 	if got := testing.AllocsPerRun(1000, func() { _ = h.ServeRequest(t.Context(), r, w) }); got > 2 {
 		t.Errorf("%.0f allocations for a request and its DUNNO, want at most 2", got)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"postern/internal/status"
 )
 
 // Handler answers policy requests. Policy must be set; the zero value of all
@@ -17,9 +19,9 @@ type Handler struct {
 	Limits   Limits
 	Metrics  *Metrics
 	Log      *slog.Logger
-	Tap      Tap           // sees what was answered, unless nil
-	Recent   *Recent       // remembers what was more than DUNNO, unless nil
-	NewID    func() string // names a decision; nil: eight characters at random
+	Tap      Tap            // sees what was answered, unless nil
+	Recent   *status.Recent // remembers what was more than DUNNO, unless nil
+	NewID    func() string  // names a decision; nil: status.NewID
 }
 
 // Tap sees requests and their answers. It must not keep the request.
@@ -64,12 +66,19 @@ func (h *Handler) tell(ctx context.Context, q *Request, d Decision) (id string) 
 	if !d.Action.IsDunno() || len(d.Shadows) > 0 {
 		d.ID = h.newID()
 		h.log(ctx, q, &d)
-		h.Recent.add(q, &d)
+		h.remember(q, &d)
 	}
 	if h.Tap != nil {
 		h.Tap.Tap(q, d)
 	}
 	return d.ID
+}
+
+func (h *Handler) newID() string {
+	if h.NewID != nil {
+		return h.NewID()
+	}
+	return status.NewID()
 }
 
 // log writes one line for what was decided, and one for each verdict in

@@ -20,6 +20,7 @@ import (
 	"postern/internal/lookup"
 	"postern/internal/maps"
 	"postern/internal/mysqltable"
+	"postern/internal/status"
 	"postern/internal/store"
 	"postern/internal/table"
 	"postern/internal/twin"
@@ -39,7 +40,7 @@ type works struct {
 	srs     *srsd.Metrics
 	policyMetrics
 	recorder    policyd.Recorder
-	recent      *policyd.Recent  // nil where no policy runs
+	recent      *status.Recent   // nil where nothing decides
 	policyState string           // commands: the folder of the daemon's state_dir, to be read only
 	policyNow   func() time.Time // of everything in policyd
 	milter      *milter.Metrics
@@ -66,7 +67,9 @@ func newWorks(r role, c *config.Config, reg prometheus.Registerer, log *slog.Log
 	if r.serves("policyd") {
 		w.policyMetrics = newPolicyMetrics(reg)
 		registerRecorder(reg, &w.recorder)
-		w.recent = policyd.NewRecent(daemon.MaskField, nil)
+	}
+	if r.serves("policyd") || r.serves("srsd") {
+		w.recent = status.NewRecent(daemon.MaskField, nil)
 	}
 	if r.serves("socketmap") || r.serves("tcptable") {
 		w.twins, w.kept = twin.NewMetrics(reg), twin.NewKept(0)

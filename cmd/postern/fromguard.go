@@ -26,6 +26,7 @@ func (s *service) fromGuardServer() func(context.Context, net.Listener) error {
 			Guard:   func() *fromguard.Guard { return s.current.Load().fromGuard() },
 			Log:     s.log,
 			Metrics: s.works.guard,
+			Decided: s.works.recent.Add,
 		},
 	}
 	return server.Serve

@@ -73,6 +73,7 @@ func (s *service) srsMilter() func(context.Context, net.Listener) error {
 			Rules:    func() milter.Rules { return s.current.Load().milterRules() },
 			Log:      s.log,
 			Observer: s.works.milter,
+			Decided:  s.works.recent.Add,
 		},
 	}
 	return server.Serve

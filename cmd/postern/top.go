@@ -34,7 +34,7 @@ func newTop() *cobra.Command {
 		Use:   "top [--config FILE] [--interval TIME] [--once] [--json]",
 		Short: "Show what the running daemons are doing, live in a terminal",
 		Long: "Show what the running daemons are doing, live in a terminal: which are ready, what they depend on,\n" +
-			"lookups by map, cache, tables, database, the last decisions of policyd (addresses masked), SRS,\n" +
+			"lookups by map, cache, tables, databases, the last decisions (addresses masked), SRS,\n" +
 			"connections. q quits, ? tells of the other keys. NO_COLOR in the environment is obeyed, and where\n" +
 			"the locale is not UTF-8 all is ASCII. Exit status 75: no daemon answers.",
 		Example: "  postern top\n  postern top --interval 5s\n  postern top --once\n  postern top --json",

@@ -21,7 +21,7 @@ type Snapshot struct {
 	Connections []Connection `json:"connections,omitempty"`
 	SRS         []Count      `json:"srs,omitempty"`       // "forward rewritten"
 	Rules       []Count      `json:"rules,omitempty"`     // of policyd, "rate_limits login defer"; the most frequent first
-	Decisions   []Decision   `json:"decisions,omitempty"` // of policyd, newest first, addresses masked
+	Decisions   []Decision   `json:"decisions,omitempty"` // newest first, addresses masked
 
 	Series []Series `json:"series,omitempty"`
 }
@@ -109,22 +109,6 @@ type Count struct {
 	Name      string  `json:"name"`
 	Total     float64 `json:"total"` // since the start
 	PerMinute float64 `json:"per_minute"`
-}
-
-// Decision is one of policyd that was more than DUNNO.
-type Decision struct {
-	At        time.Time `json:"at"`
-	ID        string    `json:"id"`
-	Action    string    `json:"action"`
-	Mode      string    `json:"mode"` // enforce, shadow
-	Check     string    `json:"check"`
-	Rule      string    `json:"rule,omitempty"`
-	Reason    string    `json:"reason,omitempty"`
-	Client    string    `json:"client,omitempty"`
-	Sender    string    `json:"sender,omitempty"`
-	Recipient string    `json:"recipient,omitempty"`
-	Login     string    `json:"login,omitempty"`
-	QueueID   string    `json:"queue_id,omitempty"`
 }
 
 // Series is a figure over time, for a line of a chart.

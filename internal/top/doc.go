@@ -14,7 +14,7 @@
 //
 // All daemons are one picture: which of them answer and are ready, what they
 // depend on, charts, the maps with their answers, cache, tables and database,
-// the rules and decisions of policyd, SRS, connections. A picture is made by a
+// rules and decisions, SRS, connections. A picture is made by a
 // pure function of what is known, what the user looks at, and a size
 // (Model.Picture), so a test reads it as text. It has four views: the overview,
 // which gives the more important things the lines that there are, and three

@@ -9,6 +9,7 @@ import (
 	gomilter "github.com/emersion/go-milter"
 
 	"postern/internal/milter"
+	"postern/internal/status"
 )
 
 // answer weighs the findings by the modes of their headers: what is wrong comes
@@ -18,6 +19,7 @@ func (h *Handler) answer(log *slog.Logger, m *message, findings []finding) gomil
 	id := h.newID()
 	tell := func(level slog.Level, what, action, mode string, f *finding) {
 		log.LogAttrs(context.Background(), level, what, m.line(id, action, mode, f)...)
+		h.decided(m.decision(id, action, mode, f))
 	}
 	var refused, unknown *finding
 	acts := map[Header]Action{}
@@ -48,6 +50,31 @@ func (h *Handler) answer(log *slog.Logger, m *message, findings []finding) gomil
 	}
 	log.Debug("message passed", "id", id, "action", "dunno", "check", checkName, "sender", milter.Clipped(m.envelope), "login", milter.Clipped(m.login))
 	return gomilter.RespAccept
+}
+
+// decided tells who wants to know.
+func (h *Handler) decided(d status.Decision) {
+	if h.Decided != nil {
+		h.Decided(d)
+	}
+}
+
+// decision is one about the message, of a header where f is not nil.
+func (m *message) decision(id, action, mode string, f *finding) status.Decision {
+	d := status.Decision{
+		ID: id, Action: action, Mode: mode, Check: checkName,
+		Client: m.client, Sender: m.envelope, Login: m.login, QueueID: m.queueID,
+	}
+	if f == nil {
+		return d
+	}
+	d.Rule = string(f.header)
+	why := f.reason
+	if f.err != nil {
+		why = f.err
+	}
+	d.Reason = why.Error()
+	return d
 }
 
 // refuse sends a reply.

@@ -21,6 +21,7 @@ import (
 //	< reply
 //	counted from/passed=1
 //	logged text                   that stands in the log
+//	told decision                 see miltertest.Decisions; all of them, or none if there is nothing behind
 //
 // Replies end in (id ID), which is left out, as is "reply ".
 func TestConversations(t *testing.T) {
@@ -43,10 +44,13 @@ func TestConversations(t *testing.T) {
 // play runs one conversation on a connection of its own.
 func play(t *testing.T, text string) {
 	r := newRig(options(t, text))
+	var decisions miltertest.Decisions
+	r.handler.Decided = decisions.Add
 	p, done := r.connect(t, t.Context())
 	p.Send(miltertest.OptNeg)
 	p.Want(agreed)
 	var after []func()
+	var told []string
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
 		mark, rest, _ := strings.Cut(line, " ")
@@ -68,6 +72,8 @@ func play(t *testing.T, text string) {
 					t.Errorf("counted %s, want %s", got, rest)
 				}
 			})
+		case mark == "told":
+			told = append(told, rest)
 		case mark == "logged":
 			after = append(after, func() {
 				if !strings.Contains(r.logged.String(), rest) {
@@ -85,6 +91,7 @@ func play(t *testing.T, text string) {
 	for _, check := range after {
 		check()
 	}
+	decisions.Want(t, told)
 }
 
 func wantReply(t *testing.T, p *miltertest.Peer, want string) {

@@ -8,6 +8,7 @@ import (
 	gomilter "github.com/emersion/go-milter"
 
 	"postern/internal/milter"
+	"postern/internal/status"
 )
 
 // Handler serves connections of Postfix to the guard. Its fields are set before
@@ -19,9 +20,14 @@ type Handler struct {
 	Guard func() *Guard
 
 	Timeouts milter.Timeouts
-	Log      *slog.Logger  // nil: nothing is logged
-	Metrics  *Metrics      // nil: nothing is counted
-	NewID    func() string // names a decision in the reply and in the log; nil: at random
+	Log      *slog.Logger // nil: nothing is logged
+	Metrics  *Metrics     // nil: nothing is counted
+
+	// Decided is told of each header that a message was refused or deferred for,
+	// or would be, as the log is; nil: nobody is. Its texts are a peer's.
+	Decided func(status.Decision)
+
+	NewID func() string // names a decision in the reply and in the log; nil: status.NewID
 }
 
 const (
@@ -54,5 +60,5 @@ func (h *Handler) newID() string {
 	if h.NewID != nil {
 		return h.NewID()
 	}
-	return milter.NewID()
+	return status.NewID()
 }

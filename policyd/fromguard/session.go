@@ -25,6 +25,8 @@ type message struct {
 	login    string
 	envelope string // the sender, in Postfix's internal form; "" also where it is not understood
 	headers  headers
+
+	client, queueID string // at its end
 }
 
 // Take is shown MAIL, and keeps what it needs of the headers.
@@ -51,34 +53,48 @@ func (s *session) MailFrom(from string, m *gomilter.Modifier) (gomilter.Response
 			s.OutOfOrder("MAIL")
 			return gomilter.RespTempFail
 		}
-		guard := s.handler.Guard()
+		envelope, _ := milter.Internal(from)
+		begun := &message{guard: s.handler.Guard(), login: macro(m, "auth_authen"), envelope: envelope, client: s.conn.Client}
 		switch {
-		case guard == nil:
-			log.Warn("message deferred", "id", s.handler.newID(), "action", "defer", "mode", "enforce", "check", checkName, "error", "the from_guard block was taken out of the configuration")
-			s.handler.Metrics.count(whole, Deferred)
-			return gomilter.RespTempFail
-		case guard.off:
+		case begun.guard == nil:
+			return s.gone(log, begun)
+		case begun.guard.off:
 			return gomilter.RespAccept
 		}
-		envelope, _ := milter.Internal(from)
-		s.message = &message{guard: guard, login: macro(m, "auth_authen"), envelope: envelope}
+		s.message = begun
 		s.conn.Busy(true)
 		return gomilter.RespContinue
 	})
 }
 
+// gone defers a message that nobody can judge any more.
+func (s *session) gone(log *slog.Logger, m *message) gomilter.Response {
+	const why = "the from_guard block was taken out of the configuration"
+	s.handler.Metrics.count(whole, Deferred)
+	d := m.decision(s.handler.newID(), "defer", "enforce", nil)
+	d.Reason = why
+	log.Warn("message deferred", "id", d.ID, "action", d.Action, "mode", d.Mode, "check", d.Check, "error", why)
+	s.handler.decided(d)
+	return gomilter.RespTempFail
+}
+
 // noLogin ends a message without a login, not before its end: Postfix's own
 // refusal of strangers is for good. What comes this far is from a listener of
 // Postfix that lets in others than logins, or does not tell of them.
-func (s *session) noLogin(log *slog.Logger, g *Guard) gomilter.Response {
+func (s *session) noLogin(log *slog.Logger, m *message) gomilter.Response {
 	const hint = "let the guard stand in smtpd_milters of the submission service alone, with smtpd_sasl_auth_enable, and {auth_authen} in milter_mail_macros"
 	s.handler.Metrics.count(whole, NoLogin)
-	log = log.With("id", s.handler.newID())
-	if !g.enforced() {
-		log.Error("message without a login goes on: the guard is in shadow mode", "action", "defer", "mode", "shadow", "check", checkName, "right", hint)
+	what, mode := "message deferred: Postfix tells of no login", "enforce"
+	if !m.guard.enforced() {
+		what, mode = "message without a login goes on: the guard is in shadow mode", "shadow"
+	}
+	d := m.decision(s.handler.newID(), "defer", mode, nil)
+	d.Reason = "Postfix tells of no login"
+	log.Error(what, "sender", milter.Clipped(m.envelope), "id", d.ID, "action", d.Action, "mode", d.Mode, "check", d.Check, "right", hint)
+	s.handler.decided(d)
+	if mode == "shadow" {
 		return gomilter.RespAccept
 	}
-	log.Error("message deferred: Postfix tells of no login", "action", "defer", "mode", "enforce", "check", checkName, "right", hint)
 	return milter.Refusal("451 4.7.1 The server's From guard is told of no login, try again later")
 }
 
@@ -91,8 +107,9 @@ func (s *session) Body(m *gomilter.Modifier) (gomilter.Response, error) {
 			return gomilter.RespTempFail
 		}
 		s.reset()
+		judged.client, judged.queueID = s.conn.Client, m.Macros["i"]
 		if judged.login == "" {
-			return s.noLogin(log.With("sender", milter.Clipped(judged.envelope)), judged.guard)
+			return s.noLogin(log, judged)
 		}
 		findings := judged.guard.judge(ctx, judged.login, judged.envelope, &judged.headers)
 		return s.handler.answer(log, judged, findings)

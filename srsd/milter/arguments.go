@@ -2,7 +2,6 @@ package milter
 
 import (
 	"bytes"
-	"log/slog"
 
 	gomilter "github.com/emersion/go-milter"
 
@@ -40,14 +39,17 @@ func (s *session) Take(code gomilter.Code, argument []byte, whole bool) ([]byte,
 // refuseAddress rejects the message or the recipient for its syntax. A
 // recipient that was refused is none of the message's, so the rest goes on.
 func (s *session) refuseAddress(code gomilter.Code, what, shown string) gomilter.ActionCode {
-	log, field := s.conn.Log, "sender"
+	v := verdict{what: "address refused", action: "reject"}
+	field := "recipient"
 	if code == gomilter.CodeMail {
 		s.reset()
 		s.observe(Rejected)
+		field, v.sender = "sender", shown
 	} else {
 		s.observe(RecipientRefused)
-		field = "recipient"
+		v.recipient = shown
 	}
-	s.decided(log.With(field, wire.Clipped(shown)), slog.LevelInfo, "address refused", "reject", "reason", field+" address: "+what)
+	v.reason = field + " address: " + what
+	s.decided(s.conn.Log.With(field, wire.Clipped(shown)), nil, v)
 	return gomilter.ActReject
 }

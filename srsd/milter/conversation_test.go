@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"postern/internal/lookup"
+	"postern/internal/milter/miltertest"
 	"postern/srsd/milter"
 )
 
@@ -20,6 +21,7 @@ import (
 //	<- a reply of the milter, see miltertest
 //	-- closed
 //	results rewritten=1
+//	told decision: see miltertest.Decisions; all of them, or none if there is nothing behind
 //
 // The option negotiation comes before, unless the rules say raw. The milter
 // must say no more than is written.
@@ -71,7 +73,10 @@ func (c conversation) play(t *testing.T) {
 	if !raw {
 		p.open()
 	}
+	var decisions miltertest.Decisions
+	r.handler.Decided = decisions.Add
 	closed := false
+	var told []string
 	for _, line := range c.lines {
 		mark, text, _ := strings.Cut(line, " ")
 		switch mark {
@@ -83,6 +88,8 @@ func (c conversation) play(t *testing.T) {
 		case "--":
 			p.wantClosed()
 			closed = true
+		case "told":
+			told = append(told, text)
 		case "results":
 			defer func() { wantResults(t, r, text) }()
 		default:
@@ -94,6 +101,7 @@ func (c conversation) play(t *testing.T) {
 		p.wantClosed()
 	}
 	<-done
+	decisions.Want(t, told)
 }
 
 func wantResults(t *testing.T, r *rig, want string) {

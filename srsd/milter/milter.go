@@ -9,6 +9,7 @@ import (
 
 	"postern/internal/lookup"
 	wire "postern/internal/milter"
+	"postern/internal/status"
 )
 
 // DefaultRecipientLimit is what Rules.RecipientLimit stands for when it is
@@ -73,7 +74,11 @@ type Handler struct {
 	Log      *slog.Logger // nil: nothing is logged
 	Observer Observer     // nil: nothing is counted
 
-	NewID func() string // names a decision in the log; nil: at random
+	// Decided is told of each message, recipient or address that was refused or
+	// deferred, as the log is; nil: nobody is. Its texts are a peer's.
+	Decided func(status.Decision)
+
+	NewID func() string // names a decision; nil: status.NewID
 }
 
 // ServeConn serves one connection and returns when it is over and everything
@@ -94,7 +99,7 @@ func (h *Handler) newID() string {
 	if h.NewID != nil {
 		return h.NewID()
 	}
-	return wire.NewID()
+	return status.NewID()
 }
 
 func (h *Handler) observe(r Result) {

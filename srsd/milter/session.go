@@ -9,6 +9,7 @@ import (
 
 	"postern/internal/lookup"
 	wire "postern/internal/milter"
+	"postern/internal/status"
 )
 
 // session is one connection's conversation, as go-milter's backend. Each
@@ -48,18 +49,18 @@ func (s *session) RcptTo(to string, m *gomilter.Modifier) (gomilter.Response, er
 		recipient, _ := wire.Internal(to)
 		log = log.With("sender", wire.Clipped(s.message.sender), "recipient", wire.Clipped(recipient))
 		if s.message.full() {
-			s.decided(log, slog.LevelInfo, "recipient deferred", "defer", "reason", tooMany)
+			s.decided(log, m, verdict{what: "recipient deferred", action: "defer", sender: s.message.sender, recipient: recipient, reason: tooMany})
 			s.observe(RecipientDeferred)
 			return wire.Refusal(tooMany)
 		}
 		text, err := s.message.refuse(ctx, recipient)
 		if err != nil {
-			s.decided(log, slog.LevelWarn, "recipient deferred", "defer", "error", err)
+			s.decided(log, m, verdict{what: "recipient deferred", action: "defer", sender: s.message.sender, recipient: recipient, trouble: err})
 			s.observe(RecipientDeferred)
 			return gomilter.RespTempFail
 		}
 		if text != "" {
-			return s.refused(log, text)
+			return s.refused(log, m, recipient, text)
 		}
 		s.message.recipients = append(s.message.recipients, recipient)
 		return gomilter.RespContinue
@@ -67,7 +68,7 @@ func (s *session) RcptTo(to string, m *gomilter.Modifier) (gomilter.Response, er
 }
 
 // refused answers RCPT with the reply of Rules.Refuse.
-func (s *session) refused(log *slog.Logger, text string) gomilter.Response {
+func (s *session) refused(log *slog.Logger, m *gomilter.Modifier, recipient, text string) gomilter.Response {
 	reply, err := wire.Reply(text)
 	if err != nil {
 		log.Error("reply is not one of SMTP, another is sent", "error", err)
@@ -76,7 +77,7 @@ func (s *session) refused(log *slog.Logger, text string) gomilter.Response {
 	if reply[0] == '4' {
 		action = "defer"
 	}
-	s.decided(log, slog.LevelInfo, "recipient refused", action, "reason", reply)
+	s.decided(log, m, verdict{what: "recipient refused", action: action, sender: s.message.sender, recipient: recipient, reason: reply})
 	s.observe(RecipientRefused)
 	return wire.Refusal(reply)
 }
@@ -91,7 +92,7 @@ func (s *session) Body(m *gomilter.Modifier) (gomilter.Response, error) {
 		s.reset()
 		edits, err := message.edits(ctx)
 		if err != nil {
-			return s.failed(log.With("sender", wire.Clipped(message.sender)), err)
+			return s.failed(log, m, message.sender, err)
 		}
 		s.apply(log, m, message, edits)
 		return gomilter.RespAccept
@@ -99,14 +100,15 @@ func (s *session) Body(m *gomilter.Modifier) (gomilter.Response, error) {
 }
 
 // failed rejects or defers the message.
-func (s *session) failed(log *slog.Logger, err error) gomilter.Response {
+func (s *session) failed(log *slog.Logger, m *gomilter.Modifier, sender string, err error) gomilter.Response {
+	log = log.With("sender", wire.Clipped(sender))
 	switch {
 	case errors.As(err, new(forgedError)):
-		s.decided(log, slog.LevelInfo, "message rejected", "reject", "reason", err)
+		s.decided(log, m, verdict{what: "message rejected", action: "reject", sender: sender, reason: err.Error()})
 	case lookup.IsPermanent(err):
-		s.decided(log, slog.LevelWarn, "message rejected", "reject", "error", err)
+		s.decided(log, m, verdict{what: "message rejected", action: "reject", sender: sender, trouble: err})
 	default:
-		s.decided(log, slog.LevelWarn, "message deferred", "defer", "error", err)
+		s.decided(log, m, verdict{what: "message deferred", action: "defer", sender: sender, trouble: err})
 		s.observe(Deferred)
 		return gomilter.RespTempFail
 	}
@@ -114,10 +116,33 @@ func (s *session) failed(log *slog.Logger, err error) gomilter.Response {
 	return gomilter.RespReject
 }
 
-// decided is the one line of a decision, with attributes named as policyd names
+// verdict is a decision on the message under way, or on one of its addresses.
+type verdict struct {
+	what, action      string
+	sender, recipient string
+	reason            string
+	trouble           error // in the place of a reason
+}
+
+// decided tells of a decision, in one line with attributes named as policyd names
 // them.
-func (s *session) decided(log *slog.Logger, level slog.Level, what, action, why string, reason any) {
-	log.Log(context.Background(), level, what, "id", s.handler.newID(), "action", action, "mode", "enforce", "check", checkName, why, reason)
+func (s *session) decided(log *slog.Logger, m *gomilter.Modifier, v verdict) {
+	d := status.Decision{
+		ID: s.handler.newID(), Action: v.action, Mode: "enforce", Check: checkName, Reason: v.reason,
+		Client: s.conn.Client, Sender: v.sender, Recipient: v.recipient,
+	}
+	if m != nil {
+		d.QueueID = m.Macros["i"]
+	}
+	level, why := slog.LevelInfo, slog.String("reason", v.reason)
+	if v.trouble != nil {
+		d.Reason = v.trouble.Error()
+		level, why = slog.LevelWarn, slog.Any("error", v.trouble)
+	}
+	log.Log(context.Background(), level, v.what, "id", d.ID, "action", d.Action, "mode", d.Mode, "check", d.Check, why)
+	if s.handler.Decided != nil {
+		s.handler.Decided(d)
+	}
 }
 
 // checkName is what the log calls the milter.
