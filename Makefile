@@ -41,7 +41,7 @@ export ARCH MAINTAINER STAGE VERSION SOURCE_DATE_EPOCH
 # scratch folders; the machine's own services stay as they are.
 TEST_PACKAGES := gcc libc6-dev mariadb-server mariadb-client postfix postfix-mysql systemd libsasl2-modules debootstrap \
                  redis-server postsrsd curl dovecot-core dovecot-mysql opendkim opendkim-tools swaks libnet-ssleay-perl iproute2 \
-                 chromium prometheus mandoc lintian w3m
+                 chromium prometheus mandoc lintian w3m zsh fish
 
 .PHONY: build demo unit test race fuzz integration e2e-trixie bench check install deb clean
 
