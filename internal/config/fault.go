@@ -63,7 +63,7 @@ func (d *document) located(err error) error {
 	if errors.As(err, &t) {
 		return &Error{d.name, line, wrongType(t)}
 	}
-	return &Error{d.name, line, errors.New(text)}
+	return &Error{d.name, line, errors.New(text + syntaxAdvice(text))}
 }
 
 // wrongType says what a value should have been.
