@@ -4,8 +4,10 @@ package stack
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +63,15 @@ func TestIncidentStopsALoginThatIsAtIt(t *testing.T) {
 	s.world.mail(t, "victim@dest.test")
 	mark := s.log.Len()
 	s.logged(t, 0, `victim-later@dest\.test.*status=deferred`)
+	if err := await("the mail is deferred", func() error {
+		queue, err := run("", "postqueue", "-j")
+		if err == nil && !regexp.MustCompile(`"queue_name": "deferred".*victim-later@dest\.test`).MatchString(queue) {
+			err = errors.New(queue)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
 
 	id := s.incident(t, "mallory")
 	c.expect("MAIL FROM:<mallory@fwd.test>", 250)
@@ -87,10 +98,14 @@ func TestIncidentStopsALoginThatIsAtIt(t *testing.T) {
 func (s *stack) writeMailLog(t *testing.T, path string) {
 	t.Helper()
 	var text strings.Builder
-	today := time.Now().Format("2006-01-02T")
+	now := time.Now()
 	for line := range strings.Lines(s.log.Text()) {
 		clock, rest, _ := strings.Cut(line, " ")
-		text.WriteString(today + clock + "000" + time.Now().Format("-07:00") + " mx " + rest)
+		day := now
+		if clock > now.Format("15:04:05.000") { // before midnight
+			day = now.AddDate(0, 0, -1)
+		}
+		text.WriteString(day.Format("2006-01-02T") + clock + "000" + now.Format("-07:00") + " mx " + rest)
 	}
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)

@@ -169,7 +169,7 @@ func letter(from, to, subject string) string {
 func submit(t *testing.T, user, password, from, to string, more ...string) (string, error) {
 	t.Helper()
 	args := []string{"--server", "127.0.0.1", "--port", "587", "--tls", "--auth", "PLAIN", "--auth-user", user, "--auth-password", password,
-		"--from", from, "--to", to, "--helo", "mua.test", "--timeout", "60"}
+		"--from", from, "--to", to, "--helo", "mua.test", "--timeout", "120"}
 	out, err := exec.CommandContext(t.Context(), "swaks", append(args, more...)...).CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -52,15 +52,12 @@ package stack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"postern/internal/packagetest"
 	"postern/internal/scratch/machine"
-	"postern/internal/scratch/trixie"
 )
 
 // program is where postern stands inside, as `make install` puts it.
@@ -73,66 +70,26 @@ const configureProgram = "/usr/local/bin/postern-configure"
 const packageFile = "/usr/local/lib/postern_1.0.0_package.deb"
 
 func TestMain(m *testing.M) {
-	if machine.Inside() {
-		os.Exit(m.Run())
-	}
-	code, err := runInside()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "stack:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// runInside builds the program and runs this test binary in a machine.
-func runInside() (int, error) {
-	ctx := context.Background()
-	root, err := trixie.Chosen(ctx, os.Stderr)
-	if err != nil {
-		return 0, err
-	}
-	repository, err := filepath.Abs("../..")
-	if err != nil {
-		return 0, err
-	}
-	dir, err := os.MkdirTemp("", "postern-stack-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir, "postern/cmd/postern", "postern/internal/site/configure")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("build: %w: %s", err, out)
-	}
-	source := filepath.Join(dir, "source")
-	if err := packagetest.CopySource(ctx, repository, source); err != nil {
-		return 0, err
-	}
-	built, err := packagetest.Build(ctx, source, "1.0.0", "", "SOURCE_DATE_EPOCH=1767225600")
-	if err != nil {
-		return 0, err
-	}
-	return machine.Run(ctx, machine.Options{
-		Root:     root,
-		Hostname: "mx.example.org",
-		Binds: []machine.Bind{
-			{From: repository, ReadOnly: true},
-			{From: filepath.Join(dir, "postern"), To: program, ReadOnly: true},
-			{From: filepath.Join(dir, "configure"), To: configureProgram, ReadOnly: true},
-			{From: built.Path, To: packageFile, ReadOnly: true},
-		},
-	}, machine.TestFlags(os.Args[1:])...)
+	os.Exit(machine.Main(m.Run, func(ctx context.Context, repository, dir string) (machine.Options, error) {
+		source := filepath.Join(dir, "source")
+		err := errors.Join(
+			packagetest.BuildPrograms(ctx, repository, dir, "./cmd/postern", "./internal/site/configure"),
+			packagetest.CopySource(ctx, repository, source),
+		)
+		if err != nil {
+			return machine.Options{}, err
+		}
+		built, err := packagetest.Build(ctx, source, "1.0.0", "", "SOURCE_DATE_EPOCH=1767225600")
+		return machine.Options{
+			Hostname: "mx.example.org",
+			Binds: []machine.Bind{
+				{From: filepath.Join(dir, "postern"), To: program, ReadOnly: true},
+				{From: filepath.Join(dir, "configure"), To: configureProgram, ReadOnly: true},
+				{From: built.Path, To: packageFile, ReadOnly: true},
+			},
+		}, err
+	}))
 }
 
 // repository is the root of the source, read-only.
-func repository() (string, error) {
-	dir, err := filepath.Abs("../..")
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err != nil {
-		return "", errors.New("the repository is not where the tests stand")
-	}
-	return dir, nil
-}
+func repository() (string, error) { return machine.Repository() }

@@ -66,7 +66,7 @@ func TestMutants(t *testing.T) {
 		delete(expected, m.Name)
 		s.work(t, m.Files)
 		begin := time.Now()
-		killer, found := s.noticed(m, i+1)
+		killer, found := s.noticed(m, i+1, listed)
 		took := time.Since(begin).Round(10 * time.Millisecond)
 		switch {
 		case killer == "" && !listed:
@@ -109,7 +109,7 @@ func battery() []probe {
 // allPass runs the whole battery on intact files.
 func (s *stack) allPass(t *testing.T, n int) {
 	t.Helper()
-	p := &prober{s: s, n: n, patience: 20 * time.Second}
+	p := &prober{s: s, n: n, patience: patience}
 	defer p.close()
 	for _, each := range battery() {
 		begin := time.Now()
@@ -124,9 +124,14 @@ func (s *stack) allPass(t *testing.T, n int) {
 }
 
 // noticed runs the probes that look for this line, then all, and returns the
-// first that finds something.
-func (s *stack) noticed(m mutanttest.Mutant, n int) (killer string, found error) {
-	p := &prober{s: s, n: n, patience: 3 * time.Second}
+// first that finds something. A probe that waits in vain has found something;
+// where none may, it waits as long as on the intact host.
+func (s *stack) noticed(m mutanttest.Mutant, n int, listed bool) (killer string, found error) {
+	first, then := 3*time.Second, 10*time.Second
+	if listed {
+		first, then = patience, patience
+	}
+	p := &prober{s: s, n: n, patience: first}
 	defer p.close()
 	likely := lookers(m)
 	for _, each := range battery() {
@@ -138,7 +143,7 @@ func (s *stack) noticed(m mutanttest.Mutant, n int) (killer string, found error)
 		}
 	}
 	rest := slices.DeleteFunc(battery(), func(each probe) bool { return each.alone || slices.Contains(likely, each.name) })
-	p.patience = 10 * time.Second
+	p.patience = then
 	return p.together(rest)
 }
 

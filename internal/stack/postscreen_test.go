@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"postern/internal/scratch/machine"
 )
@@ -68,13 +67,12 @@ func (s *stack) putPostscreenInFront(t *testing.T) {
 		t.Fatalf("master.cf has %d lines about postscreen", changed)
 	}
 	write := func(text string) {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		if err := writeConfig(path, text); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := run("", "postfix", "reload"); err != nil {
+		if err := s.reload(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second) // master(8) reads it on the signal, and tells nobody when
 	}
 	t.Cleanup(func() { write(string(text)) })
 	write(strings.Join(lines, ""))

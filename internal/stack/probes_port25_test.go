@@ -187,14 +187,16 @@ func probeErrors(p *prober) error {
 
 // probeConnections: of one client, fifty connections are served at a time.
 func probeConnections(p *prober) error {
-	const client, limit, soon = "198.51.100.50", 50, 5 * time.Second
-	begin := time.Now()
+	const client, limit, some = "198.51.100.50", 50, 5
+	quickest := time.Hour
 	for n := range limit {
+		begin := time.Now()
 		if k := p.strangers(client); k.err != nil {
 			return k.err
 		}
-		if time.Since(begin) > soon { // where anvil(8) is missing each waits for it
-			return fmt.Errorf("%d connections take %v", n, time.Since(begin))
+		quickest = min(quickest, time.Since(begin))
+		if n == some && quickest >= time.Second { // where anvil(8) is missing each waits a second for it
+			return fmt.Errorf("the quickest of %d connections takes %v", some+1, quickest)
 		}
 	}
 	conn, err := p.s.world.outside.Dial(context.Background(), client, machine.HostAddr+":25")

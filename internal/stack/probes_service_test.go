@@ -211,7 +211,7 @@ func probeFullDisk(p *prober) error {
 
 // probeThrottle: submission is back soon after Dovecot is.
 func probeThrottle(p *prober) error {
-	const soon = 15 * time.Second
+	const soon = 30 * time.Second // a minute, Postfix's own default, is later
 	for i, each := range p.s.processes {
 		if each.name != "dovecot" {
 			continue

@@ -14,7 +14,7 @@ import (
 )
 
 // patience is the limit of waiting for what must come.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // logDir has a file for each process, of what it wrote itself.
 const logDir = "/var/log/stack"
