@@ -26,6 +26,7 @@ func TestHalfOpenConnections(t *testing.T) {
 	d.awaitReady(t)
 	s := startStream(d.askers(8), steady)
 	s.flows(t, 100)
+	strain := d.strain(t)
 	var groups []*attackers
 	for _, at := range [][2]string{{"tcp", d.inet}, {"unix", d.unix}} {
 		groups = append(groups, halfOpen(t, 2500, at[0], at[1]))
@@ -36,8 +37,8 @@ func TestHalfOpenConnections(t *testing.T) {
 	}
 	s.flows(t, 500)
 	s.stop(t, "beside 5,000 half-open connections")
-	if s.slowest > 5*time.Second {
-		t.Errorf("a good client waited %v", s.slowest)
+	if slack := strain.slack(); s.slowest > 5*time.Second+slack {
+		t.Errorf("a good client waited %v; the strain of the machine explains %v", s.slowest, slack)
 	}
 	if strings.Contains(d.log(), "panic") {
 		t.Error("postern panicked")
@@ -125,7 +126,7 @@ func crowdMain(d *daemon, nexthop string) map[string]string {
 func TestSessionsAtOnce(t *testing.T) {
 	db := outageDatabase(t, false)
 	dir := openFolder(t)
-	d := startDaemon(t, db.block("max_connections: 4")+"maps:\n"+
+	d := startDaemon(t, db.block("max_connections: 4", "statement_timeout: 60s")+"maps:\n"+
 		"  own-domains: {cf: "+db.cf(t, dir, "domains", "query = SELECT 1 FROM domain WHERE name='%s'")+"}\n"+
 		"  own-aliases: {search: virtual, cf: "+db.cf(t, dir, "aliases", "query = SELECT `goto` FROM alias WHERE address='%s' AND active=1")+"}\n"+
 		"  own-senders: {search: access-address, cf: "+db.cf(t, dir, "senders", "query = SELECT 'REJECT' FROM legacy WHERE k='%s'")+"}\n")
@@ -135,6 +136,8 @@ func TestSessionsAtOnce(t *testing.T) {
 	}
 	t.Cleanup(func() { sink.Stop() })
 	mta := startPostfix(t, crowdMain(d, sink.Nexthop()))
+	const own = 2 // this program has one connection for the statements here and one for the question below
+	eventually(t, "the daemons of before are gone", func() bool { return serverStatus(t, "Threads_connected") <= 4+own })
 	db.exec(t, "FLUSH STATUS")
 	const sessions = 200
 	replies := make([]string, sessions)
@@ -158,7 +161,7 @@ func TestSessionsAtOnce(t *testing.T) {
 	}
 	used := serverStatus(t, "Max_used_connections")
 	t.Logf("%d sessions, %d not taken; the database saw %d connections at once", sessions, bad, used)
-	if used > 4+2 { // this program has one for the statements above and one for the question
+	if used > 4+own {
 		t.Errorf("%d connections at once, max_connections is 4", used)
 	}
 	for result, want := range map[string]bool{"found": true, "notfound": true, "temp": false, "timeout": false, "perm": false} {
@@ -182,8 +185,9 @@ func crowdMail(addr string, i int) string {
 // TestQueriesPerMail counts what one mail costs the database.
 func TestQueriesPerMail(t *testing.T) {
 	for _, test := range []struct{ name, settings string }{
-		{"loaded tables", ""},
-		{"tables too large to be held", "tables: {max_memory: 1B}\ncache: {negative_ttl: 1h}\n"},
+		// a table that was read more than a minute ago is not sure of what it does not have
+		{"loaded tables", "tables: {refresh: 30s}\n"},
+		{"tables too large to be held", "tables: {max_memory: 1B, refresh: 30s}\ncache: {negative_ttl: 1h}\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db := outageDatabase(t, false)
@@ -204,17 +208,30 @@ func TestQueriesPerMail(t *testing.T) {
 				})
 				return serverStatus(t, "Com_select") - before
 			}
-			time.Sleep(time.Second) // what the start of daemon and Postfix asked
+			eventually(t, "what the start of daemon and Postfix asks is over", func() bool {
+				before := serverStatus(t, "Com_select")
+				time.Sleep(time.Second)
+				return serverStatus(t, "Com_select") == before
+			})
+			reloads := func() float64 { return d.metric(t, "postern_table_reloads_total") }
+			before := reloads()
 			cold := queries("s@far.test", "a1@fwd.test")
 			t.Logf("cold: %d queries", cold)
-			if cold > 8 {
+			if cold > 8 && reloads() == before {
 				t.Errorf("%d queries for a cold mail, promised are 8", cold)
 			}
-			for range 5 {
-				if warm := queries("s@far.test", "a1@fwd.test"); warm != 0 {
+			undisturbed := 0
+			eventually(t, "five mails between two reloads", func() bool {
+				before := reloads()
+				warm := queries("s@far.test", "a1@fwd.test")
+				if reloads() != before {
+					return false
+				}
+				if undisturbed++; warm != 0 {
 					t.Errorf("%d queries for a warm mail, promised are none", warm)
 				}
-			}
+				return undisturbed == 5
+			})
 		})
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // patience is the limit of waiting for what must come.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // daemon is a `postern serve`, or what args say, with a folder of its own.
 type daemon struct {
@@ -31,7 +31,7 @@ type daemon struct {
 	blocks  string              // of postern.yaml, beside those below
 	inet    string              // HOST:PORT of the socketmap
 	unix    string              // path of the socketmap
-	metrics string              // HOST:PORT in the configuration; see watched
+	metrics string              // HOST:PORT in the configuration, the first of five; see watched
 	held    []*os.File
 	process *process
 }
@@ -55,7 +55,7 @@ func newDaemon(t *testing.T, blocks string) *daemon {
 func newFolderDaemon(t *testing.T) *daemon {
 	t.Helper()
 	dir := openFolder(t)
-	d := &daemon{dir: dir, unix: filepath.Join(dir, "map"), inet: freeAddr(t), metrics: freeAddr(t)}
+	d := &daemon{dir: dir, unix: filepath.Join(dir, "map"), inet: freeAddr(t), metrics: freeRow(t)}
 	t.Cleanup(func() {
 		d.kill()
 		if t.Failed() {
@@ -94,7 +94,7 @@ func (d *daemon) watched() string {
 	}
 	host, text, _ := net.SplitHostPort(d.metrics)
 	port, _ := strconv.Atoi(text)
-	behind := map[string]int{"socketmap": 1, "tcptable": 2, "policyd": 3, "srsd": 4}[d.args[0]]
+	behind := map[string]int{"socketmap": 1, "tcptable": 2, "policyd": 3, "srsd": 4}[d.args[0]] // less than rowPorts
 	return net.JoinHostPort(host, strconv.Itoa(port+behind))
 }
 

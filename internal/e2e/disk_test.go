@@ -43,6 +43,7 @@ func TestFullDiskUnderState(t *testing.T) {
 	}
 	revive(t)
 	d.start(t)
+	d.awaitReady(t)
 	b := d.asker()
 	defer b.close()
 	if got := b.must(t, "virtual", "a5@fwd.test"); got != "OK moved@dest.test" {

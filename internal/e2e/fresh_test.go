@@ -39,9 +39,9 @@ func askedAtOnce(t *testing.T, d *daemon, db *database) {
 	for i := range 5 {
 		address := fmt.Sprintf("new%d@fwd.test", i)
 		db.exec(t, insert("alias (address, `goto`)", [][]string{{address, "new@dest.test"}}))
-		committed := time.Now()
+		committed, strain := time.Now(), db.strain(t)
 		eventually(t, address+" is found", func() bool { return a.must(t, "virtual", address) == "OK new@dest.test" })
-		if took := time.Since(committed); took > 1500*time.Millisecond {
+		if took := time.Since(committed); took > 1500*time.Millisecond+strain.slack() {
 			t.Errorf("%s was found %v after COMMIT", address, took)
 		}
 	}
@@ -51,7 +51,8 @@ func askedAtOnce(t *testing.T, d *daemon, db *database) {
 func askedBefore(t *testing.T, d *daemon, db *database) {
 	var mu sync.Mutex
 	var committed time.Time
-	var late []string
+	var latest time.Duration // after COMMIT, of a question that was answered wrongly
+	var wrong string
 	asked, stop := 0, make(chan struct{})
 	var group sync.WaitGroup
 	for range 8 {
@@ -65,32 +66,40 @@ func askedBefore(t *testing.T, d *daemon, db *database) {
 				default:
 				}
 				mu.Lock()
-				due := !committed.IsZero() && time.Since(committed) > 1500*time.Millisecond
+				since, due := time.Since(committed), !committed.IsZero()
 				asked++
 				mu.Unlock()
-				if reply, err := a.ask("virtual", "Wanted@fwd.test"); due && reply != "OK wanted@dest.test" {
-					mu.Lock()
-					late = append(late, fmt.Sprintf("%q %v", reply, err))
-					mu.Unlock()
+				reply, err := a.ask("virtual", "Wanted@fwd.test")
+				mu.Lock()
+				if due && reply != "OK wanted@dest.test" && since > latest {
+					latest, wrong = since, fmt.Sprintf("%q %v", reply, err)
 				}
+				mu.Unlock()
 			}
 		})
 	}
 	time.Sleep(time.Second) // the strangers' questions
+	const enough = 200
+	eventually(t, "strangers have asked", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return asked >= enough
+	})
+	strain := db.strain(t)
 	db.exec(t, insert("alias (address, `goto`)", [][]string{{"wanted@fwd.test", "wanted@dest.test"}}))
 	mu.Lock()
 	committed = time.Now()
 	before := asked
 	mu.Unlock()
+	a := d.asker()
+	defer a.close()
+	eventually(t, "the alias is found", func() bool { return a.must(t, "virtual", "wanted@fwd.test") == "OK wanted@dest.test" })
 	time.Sleep(3 * time.Second) // half of it is the delay that is allowed
 	close(stop)
 	group.Wait()
 	t.Logf("asked %d times before and %d times after its creation", before, asked-before)
-	if len(late) > 0 {
-		t.Errorf("%d answers later than 1.5 s after COMMIT were wrong, the first: %s", len(late), late[0])
-	}
-	if before < 200 {
-		t.Errorf("asked %d times before: too few to prove anything", before)
+	if slack := strain.slack(); latest > 1500*time.Millisecond+slack {
+		t.Errorf("%s still %v after COMMIT, promised are 1.5 s; the strain of the machine explains %v", wrong, latest, slack)
 	}
 }
 
@@ -105,6 +114,9 @@ func TestOverlappingTransactions(t *testing.T) {
 	}
 	defer conn.Close()
 	random := rand.New(rand.NewPCG(4, 4))
+	var mu sync.Mutex
+	var slowest time.Duration
+	strain := db.strain(t)
 	var group sync.WaitGroup
 	for i := range 40 {
 		pause := time.Duration(random.IntN(2500)) * time.Millisecond
@@ -118,19 +130,23 @@ func TestOverlappingTransactions(t *testing.T) {
 			defer a.close()
 			want := fmt.Sprintf("OK changed%d@dest.test", i)
 			for a.must(t, "virtual", fmt.Sprintf("a%d@fwd.test", i)) != want {
-				if time.Since(committed) > 5*time.Second {
-					t.Errorf("change %d, open for %v, was not seen 5s after COMMIT", i, pause)
+				if time.Since(committed) > patience {
+					t.Errorf("change %d, open for %v, was not seen %v after COMMIT", i, pause, patience)
 					return
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
-			if took := time.Since(committed); took > 2*time.Second {
-				t.Errorf("change %d, open for %v, was seen after %v", i, pause, took)
-			}
+			took := time.Since(committed)
+			mu.Lock()
+			slowest = max(slowest, took)
+			mu.Unlock()
 		})
 		time.Sleep(20 * time.Millisecond)
 	}
 	group.Wait()
+	if slack := strain.slack(); slowest > 2*time.Second+slack {
+		t.Errorf("a change was seen %v after COMMIT, promised are 2s; the strain of the machine explains %v", slowest, slack)
+	}
 }
 
 // changeSlowly changes a row in a transaction that stays open for a while.

@@ -120,7 +120,12 @@ func testStoreAway(t *testing.T, h *policyHost, blocks string) {
 	redis := scratchtest.Redis(t, scratch.RedisOptions{})
 	h.reconfigure(t, blocks+"  state: redis://"+redis.Addr()+"/0\n  greylist: {delay: 1h}\n")
 	waits := "-- 198.18.6.1 -\nMAIL FROM:<a@new.test> | 250\nRCPT TO:<info@fwd.test> | "
-	h.dialogue(t, waits+greylisted)
+	var reply scratch.Reply
+	eventually(t, "Redis answers in time", func() bool { // a decision waits for 20 ms, and then lets pass
+		reply = h.attempt(t, "198.18.6.1 -", "a@new.test", "info@fwd.test")
+		return reply.Code == 450
+	})
+	wantReply(t, reply, greylisted)
 	redis.Kill()
 	h.dialogue(t, waits+"250\nDATA | 354\n. | 250\n=> sent")
 	if err := redis.Start(t.Context()); err != nil {

@@ -262,7 +262,11 @@ func testReadmeClean(t *testing.T, h *policyHost) {
 	if out, err := h.mta.Postconf(t.Context(), "-n"); err != nil || strings.Contains(out, "warning:") {
 		t.Errorf("postconf -n: %v:\n%s", err, out)
 	}
-	for line := range strings.Lines(h.mta.Log()) {
+	log, err := h.mta.Logged(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(log) {
 		if strings.Contains(line, "warning:") || strings.Contains(line, "error:") || strings.Contains(line, "fatal:") {
 			t.Errorf("Postfix says %s", line)
 		}

@@ -17,7 +17,7 @@ func (h *policyHost) alone(t *testing.T, roles ...string) map[string]*daemon {
 	t.Helper()
 	daemons := map[string]*daemon{}
 	for _, role := range roles {
-		d := &daemon{dir: h.d.dir, metrics: freeAddr(t), args: []string{role, "--config", h.roleConfig(role)}}
+		d := &daemon{dir: h.d.dir, metrics: freeRow(t), args: []string{role, "--config", h.roleConfig(role)}}
 		t.Cleanup(d.kill)
 		h.configureRole(t, role, d.metrics)
 		d.start(t)

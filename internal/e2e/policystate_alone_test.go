@@ -37,7 +37,7 @@ func newPolicyTrio(t *testing.T, db *database) *policyTrio {
 	p.plans = p.maps.file("plans")
 	writeFile(t, p.plans, "alice@home.test unlimited\nbob@home.test 6/52w\n@club.test 4/52w\n")
 	writeFile(t, p.maps.file("lists"), "list@fwd.test shop@fwd.test\n")
-	p.common = p.srs.blocks + db.block("connect_timeout: 500ms", "statement_timeout: 500ms") +
+	p.common = p.srs.blocks + db.block("connect_timeout: 5s", "statement_timeout: 5s") +
 		"maps:\n  plans: {file: " + p.plans + "}\n  lists: {file: " + p.maps.file("lists") + "}\n" +
 		"  everyone: {of: [lists, virtual], search: virtual}\n"
 	p.policy = newPolicyDaemon(t, "")

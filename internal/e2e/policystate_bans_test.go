@@ -36,7 +36,7 @@ func TestPolicyBansWithoutDatabase(t *testing.T) {
 	banned()
 	revive(t)
 	mustDo(t, shared.db.Kill())
-	stream := startRequests([]*policyDaemon{d}, strings.Fields(goodData)...)
+	stream := startRequests(t, []*policyDaemon{d}, strings.Fields(goodData)...)
 	banned()
 	stream.flows(t, 50)
 	stream.stop(t, "without the database", promptly)

@@ -17,7 +17,7 @@ import (
 func startHostile(t *testing.T) (*policyDaemon, *requestStream) {
 	t.Helper()
 	d := startPolicyDaemon(t, "", loginLimit("5000/52w")...)
-	stream := startRequests([]*policyDaemon{d})
+	stream := startRequests(t, []*policyDaemon{d})
 	stream.flows(t, 20)
 	return d, stream
 }

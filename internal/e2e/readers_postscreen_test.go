@@ -68,7 +68,7 @@ func startPostscreenHost(t *testing.T, root string) (*readerHost, *database) {
 	if err := h.before.mta.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h.configure(t, "cache: {ttl: 500ms}\n")
+	h.configure(t, "cache: {ttl: 500ms, negative_ttl: 1h}\n")
 	h.d.start(t)
 	return h, db
 }
@@ -157,8 +157,9 @@ func testPostscreenNoRebuild(t *testing.T, h *readerHost) {
 		=> out friend@far.test from <late@example.net>`)
 }
 
-// testPostscreenOutage: with the database away known mailboxes are taken and
-// wait in the queue for virtual(8), whose own table is away; then all arrives.
+// testPostscreenOutage: with the database away mailboxes that are known, and
+// known to be no aliases, are taken and wait in the queue for virtual(8), whose
+// own table is away; then all arrives.
 func testPostscreenOutage(t *testing.T, h *readerHost, db *database) {
 	send := func(recipient, want string) (mark string) {
 		t.Helper()
@@ -173,12 +174,17 @@ func testPostscreenOutage(t *testing.T, h *readerHost, db *database) {
 		t.Fatal(err)
 	}
 	mark := send("john@example.org", "250")
-	send("nobody@example.org", "451 4.3.0")
+	send("unasked@example.org", "451 4.3.0")
 	if err := shared.db.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	h.after.deliversInTheEnd(t, "example.org/john", mark)
-	send("nobody@example.org", "550 5.1.1")
+	a := h.d.asker()
+	defer a.close()
+	eventually(t, "postern asks the database again", func() bool {
+		return status(a.must(t, "mailboxes", "unasked@example.org")) == "NOTFOUND" && status(a.must(t, "aliases", "unasked@example.org")) == "NOTFOUND"
+	})
+	send("unasked@example.org", "550 5.1.1")
 }
 
 // testVirtualRefuses: without the line in master.cf all mail to mailboxes is

@@ -81,7 +81,7 @@ func testRelayDelay(t *testing.T, h *readerHost) {
 	for _, s := range []*readerSide{h.before, h.after} {
 		began := time.Now()
 		var marks []string
-		for i := range 3 {
+		for i := range 5 { // its clock has whole seconds: the first pause can be short, and now and then another
 			mark := newSubject()
 			if got := sendMail(t, s.mta.Addr(), "", "a@host.test", fmt.Sprintf("u%d@slow.test", i), mark); !strings.HasPrefix(got, "250") {
 				t.Fatal(got)
@@ -92,7 +92,7 @@ func testRelayDelay(t *testing.T, h *readerHost) {
 			s.comes(t, mark)
 		}
 		if took := time.Since(began); took < 1900*time.Millisecond {
-			t.Errorf("%s: three mails to slow.test left within %v, want a second between them", s.name, took)
+			t.Errorf("%s: five mails to slow.test left within %v, want a second between them", s.name, took)
 		}
 		if !strings.Contains(s.mta.Log(), "postfix-slow/smtp[") {
 			t.Errorf("%s: nothing left by the transport slow", s.name)

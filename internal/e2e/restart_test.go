@@ -116,7 +116,7 @@ func TestSecondProcess(t *testing.T) {
 		s.flows(t, 200)
 		old := d.process
 		d.unix = filepath.Join(d.dir, fmt.Sprintf("map%d", i)) // a unix socket has one listener
-		d.metrics = freeAddr(t)
+		d.metrics = freeRow(t)
 		d.configure(t, d.blocks)
 		d.start(t)
 		d.awaitReady(t)

@@ -28,7 +28,7 @@ func newSRSPair(t *testing.T) srsPair {
 			t.Fatal(err)
 		}
 	}
-	blocks := srs.blocks + "database: {driver: sqlite, path: " + maps.file("postern.db") + ", connect_timeout: 500ms, statement_timeout: 500ms}\n"
+	blocks := srs.blocks + "database: {driver: sqlite, path: " + maps.file("postern.db") + ", connect_timeout: 1s, statement_timeout: 1s}\n"
 	maps.configure(t, blocks)
 	maps.args, maps.user = []string{"socketmap", "--config", maps.config()}, nobody
 	srs.inet, srs.unix = maps.inet, maps.unix // so that it asks for aliases there

@@ -165,13 +165,16 @@ func (d *srsDaemon) workers(t *testing.T) (pids []int) {
 }
 
 // worker is the only one.
-func (d *srsDaemon) worker(t *testing.T) int {
+func (d *srsDaemon) worker(t *testing.T) (pid int) {
 	t.Helper()
-	pids := d.workers(t)
-	if len(pids) != 1 {
-		t.Fatalf("workers: %v, want one", pids)
-	}
-	return pids[0]
+	d.await(t, "there is one worker", func() bool {
+		pids := d.workers(t)
+		if len(pids) == 1 {
+			pid = pids[0]
+		}
+		return len(pids) == 1
+	})
+	return pid
 }
 
 // TestPostSRSdConfined: the worker is user nobody in an empty folder and cannot

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -47,22 +46,28 @@ func settle(t *testing.T, path string) {
 	}
 }
 
-// handedOut are the ports that freeAddr has given: they are free until
-// somebody listens.
-var handedOut sync.Map
-
 // freeAddr is a free HOST:PORT, another one each time.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for {
-		port, err := scratch.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, twice := handedOut.LoadOrStore(port, true); !twice {
-			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		}
+	return freeAddrs(t, 1)
+}
+
+// rowPorts is how many ports freeRow gives.
+const rowPorts = 5
+
+// freeRow is the first of some that are free in a row.
+func freeRow(t *testing.T) string {
+	t.Helper()
+	return freeAddrs(t, rowPorts)
+}
+
+func freeAddrs(t *testing.T, n int) string {
+	t.Helper()
+	port, err := scratch.FreePorts(n)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // eventually waits until done.

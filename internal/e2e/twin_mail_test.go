@@ -155,7 +155,11 @@ func (s *twinSide) settled(t *testing.T) {
 			s.others = append(s.others, fmt.Sprintf("deferred: <%s> to <%s>: %s", m.Sender, r.Address, r.Reason))
 		}
 	}
-	for _, bounced := range notSent.FindAllStringSubmatch(s.mta.Log(), -1) {
+	log, err := s.mta.Logged(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bounced := range notSent.FindAllStringSubmatch(log, -1) {
 		s.others = append(s.others, "not sent: "+strings.Join(bounced[1:], " "))
 	}
 }

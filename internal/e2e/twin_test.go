@@ -64,7 +64,7 @@ func twinMail(t *testing.T, root string, n int) {
 		t.FailNow()
 	}
 	collect(t, sinks, stock, socket, tcp)
-	if strings.Contains(stock.mta.Log(), "query failed") || strings.Contains(stock.mta.Log(), "connect to mysql server") {
+	if log := stock.mta.Log(); strings.Contains(log, "query failed") || strings.Contains(log, "connect to mysql server") {
 		t.Fatal("the stock side met an error of its own; nothing can be compared")
 	}
 	compare(t, cases, stock, socket)
