@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -26,11 +27,11 @@ func checkDNS(ctx context.Context, h *Host, f *findings) {
 	mx, err := h.Resolver.LookupMX(ctx, domain)
 	switch {
 	case notThere(err) || err == nil && len(mx) == 0:
-		f.add("srs-domain-mx", at, domain+". IN MX 10 "+h.name()+".", "%s has no MX record: bounces of forwarded mail do not find this host", domain)
+		f.add("srs-domain-mx", at, h.mxRecord(domain), "%s has no MX record: bounces of forwarded mail do not find this host", domain)
 	case err != nil:
 		f.add("dns-unseen", at, "give this host a working resolver, and run postern check again", "the MX records of %s were not looked at: %v", domain, err)
 	case !h.isMX(mx):
-		f.add("srs-domain-mx-elsewhere", at, domain+". IN MX 10 "+h.name()+".", "the MX of %s is %s, and myhostname is %s: bounces go there, and need the same secrets_file", domain, strings.TrimSuffix(mx[0].Host, "."), h.name())
+		f.add("srs-domain-mx-elsewhere", at, h.mxRecord(domain), "the MX of %s is %s, and myhostname is %s: bounces go there, and need the same secrets_file", domain, strings.TrimSuffix(mx[0].Host, "."), h.name())
 	}
 	texts, err := h.Resolver.LookupTXT(ctx, domain)
 	switch {
@@ -45,6 +46,11 @@ func checkDNS(ctx context.Context, h *Host, f *findings) {
 func notThere(err error) bool {
 	var e *net.DNSError
 	return errors.As(err, &e) && e.IsNotFound
+}
+
+// mxRecord leads a domain to this host, whose name nobody may have told.
+func (h *Host) mxRecord(domain string) string {
+	return domain + ". IN MX 10 " + cmp.Or(h.name(), "(the name of this host)") + "."
 }
 
 // name is myhostname.
