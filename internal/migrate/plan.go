@@ -103,6 +103,7 @@ func (s *Source) Plan(reserved []string) (*Plan, error) {
 	p.wireDomains()
 	p.wirePolicy()
 	p.noteLoginOrder()
+	p.noteLeft()
 	p.plan.Edits = p.edits.list()
 	if p.plan.Empty() {
 		return p.plan, nil
@@ -171,6 +172,13 @@ func (p *planner) convertible(r *reference) bool {
 		return true
 	}
 	return false
+}
+
+// noteLeft tells of tables that stay because of how they are written.
+func (p *planner) noteLeft() {
+	for _, l := range p.left {
+		p.note("%s: %s in %s stays: it is made by a ${…} or wrapped in another table; write it out as mysql:FILE, and run this again", l.Table.Place, l.Table.Text, l.Parameter)
+	}
 }
 
 // refused is the daemon that would not open a socketmap, or empty.

@@ -60,7 +60,26 @@ func (s *Source) findReferences() {
 			s.scan(service, entry, uses)
 		}
 	}
+	s.findLeft()
 	s.refs = withoutIndirect(s.refs)
+}
+
+// findLeft collects the tables that Postfix asks and no reference stands for.
+func (s *Source) findLeft() {
+	covered := func(l postconf.Lookup) bool {
+		return slices.ContainsFunc(s.refs, func(r *reference) bool {
+			return slices.ContainsFunc(r.uses, func(use postconf.Lookup) bool {
+				return use.Service == l.Service && use.Parameter == l.Parameter && use.Table.Text == l.Table.Text
+			})
+		})
+	}
+	for _, l := range s.postfix.Lookups() {
+		mysql := l.Table.Is("mysql") || l.Table.Type == "debug" && strings.Contains(l.Table.Name, "mysql:")
+		byAliases := l.Parameter == "virtual_alias_domains" && byDefault(s.postfix.View(l.Service))
+		if mysql && !byAliases && !covered(l) {
+			s.left = append(s.left, l)
+		}
+	}
 }
 
 // withoutIndirect keeps one of a $name and the table that it stands for: the

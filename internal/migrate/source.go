@@ -28,9 +28,10 @@ type Source struct {
 	postfix *postconf.Config
 	cfs     map[string]*cfFile // by path
 	refs    []*reference
-	inbound []*reference // tables that refuse SRS senders
-	srs     *srsSettings // nil: no PostSRSd
-	srsRefs []*reference // its maps
+	left    []postconf.Lookup // mysql: tables that are written in a way that no reference stands for
+	inbound []*reference      // tables that refuse SRS senders
+	srs     *srsSettings      // nil: no PostSRSd
+	srsRefs []*reference      // its maps
 }
 
 // Read reads the configuration of a host. An error says why it cannot be

@@ -52,8 +52,19 @@ func (v View) Lookups() []Lookup {
 	if v.service.Daemon() != "smtpd" {
 		return all
 	}
+	met, tables := map[string]bool{}, false
 	for _, parameter := range RestrictionLists() {
-		all = v.restrictionLookups(all, parameter, v.Restrictions(parameter))
+		list := v.Restrictions(parameter)
+		Walk(list, func(r Restriction) {
+			met[r.Name] = met[r.Name] || r.Class != nil
+			tables = tables || r.Table != nil
+		})
+		all = v.restrictionLookups(all, parameter, list)
+	}
+	for _, class := range v.List("smtpd_restriction_classes") {
+		if tables && !met[class.Text] { // what an access table answers may name it
+			all = v.restrictionLookups(all, class.Text, v.Restrictions(class.Text))
+		}
 	}
 	return all
 }

@@ -106,8 +106,9 @@ func TestLookups(t *testing.T) {
 compatibility_level = 3.6
 virtual_alias_maps = mysql:/v.cf, pipemap:{hash:/p, mysql:/q.cf}
 virtual_mailbox_maps = proxy:mysql:/b.cf
-smtpd_restriction_classes = inner
+smtpd_restriction_classes = inner, named
 inner = check_helo_access mysql:/h.cf
+named = check_client_access mysql:/n.cf
 smtpd_recipient_restrictions = check_recipient_access mysql:/r.cf, inner
 `, `
 smtp     inet n - y - - smtpd
@@ -140,6 +141,7 @@ proxymap unix - - n - - proxymap
 		"smtp/inet virtual_mailbox_maps  proxy mysql /b.cf address",
 		"smtp/inet smtpd_recipient_restrictions check_recipient_access mysql /r.cf access-address chrooted",
 		"smtp/inet inner check_helo_access mysql /h.cf access-domain chrooted",
+		"smtp/inet named check_client_access mysql /n.cf access-domain chrooted",
 		"submission/inet virtual_alias_maps  mysql /v.cf virtual",
 		"submission/inet virtual_alias_maps  pipemap {hash:/p, mysql:/q.cf} [hash /p] [mysql /q.cf] virtual",
 		"submission/inet virtual_alias_maps  hash /p virtual",
