@@ -10,6 +10,8 @@ import (
 
 	"github.com/rivo/uniseg"
 	"golang.org/x/term"
+
+	"postern/internal/oneline"
 )
 
 // Rows are printed in pages, so that a list of millions begins at once and needs
@@ -114,30 +116,12 @@ func (l *listing) line(cells []string) string {
 	var b strings.Builder
 	for i, cell := range cells {
 		if l.width > 0 {
-			cell = cut(cell, l.widths[i])
+			cell = oneline.Cells(cell, l.widths[i], "…")
 		}
 		b.WriteString(cell)
 		b.WriteString(strings.Repeat(" ", max(0, l.widths[i]-uniseg.StringWidth(cell))+2))
 	}
 	return strings.TrimRight(b.String(), " ")
-}
-
-// cut shortens a text to a width on the terminal, with an ellipsis for the rest.
-func cut(text string, width int) string {
-	if uniseg.StringWidth(text) <= width {
-		return text
-	}
-	var kept strings.Builder
-	for rest, state := text, -1; rest != ""; {
-		var cluster string
-		var w int
-		cluster, rest, w, state = uniseg.FirstGraphemeClusterInString(rest, state)
-		if width -= w; width < 1 {
-			break
-		}
-		kept.WriteString(cluster)
-	}
-	return kept.String() + "…"
 }
 
 // natural are the widths that the columns of a page have uncut.

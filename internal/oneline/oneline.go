@@ -1,5 +1,5 @@
-// Package oneline makes texts of others fit for a line: of a log, or of an SMTP
-// reply. What a database server, a row of a table or a peer says may hold
+// Package oneline makes texts of others fit for a line: of a log, of an SMTP
+// reply, or of a terminal. What a database server, a row of a table or a peer says may hold
 // control characters and may be long.
 package oneline
 

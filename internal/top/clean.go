@@ -5,8 +5,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/rivo/uniseg"
-
 	"postern/internal/oneline"
 )
 
@@ -48,24 +46,5 @@ func shown(r rune, ascii bool) rune {
 	return r
 }
 
-// cut shortens a clean text to a number of cells, with a sign for the rest.
-func cut(text string, width int, ascii bool) string {
-	if uniseg.StringWidth(text) <= width {
-		return text
-	}
-	if width < 1 {
-		return ""
-	}
-	var kept strings.Builder
-	left := width - 1
-	for rest, state := text, -1; rest != ""; {
-		var cluster string
-		var w int
-		cluster, rest, w, state = uniseg.FirstGraphemeClusterInString(rest, state)
-		if left -= w; left < 0 {
-			break
-		}
-		kept.WriteString(cluster)
-	}
-	return kept.String() + string(shown('…', ascii))
-}
+// cutSign stands for what was cut off.
+func cutSign(ascii bool) string { return string(shown('…', ascii)) }

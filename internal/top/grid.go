@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/rivo/uniseg"
+
+	"postern/internal/oneline"
 )
 
 // column is one of a table.
@@ -123,7 +125,7 @@ func (g grid) line(cells []Span, widths []int) Line {
 		if len(l) > 0 {
 			l = append(l, Span{"  ", Plain})
 		}
-		cell.Text = cut(cell.Text, widths[i], g.ascii)
+		cell.Text = oneline.Cells(cell.Text, widths[i], cutSign(g.ascii))
 		blanks := strings.Repeat(" ", widths[i]-uniseg.StringWidth(cell.Text))
 		if g.columns[i].right {
 			cell.Text = blanks + cell.Text

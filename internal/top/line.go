@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/rivo/uniseg"
+
+	"postern/internal/oneline"
 )
 
 // Look says how a text is meant; the terminal decides how that looks.
@@ -53,7 +55,7 @@ func (l Line) fit(width int, ascii bool) Line {
 	for _, s := range l {
 		w := uniseg.StringWidth(s.Text)
 		if w > width {
-			return append(kept, Span{cut(s.Text, width, ascii), s.Look})
+			return append(kept, Span{oneline.Cells(s.Text, width, cutSign(ascii)), s.Look})
 		}
 		kept = append(kept, s)
 		width -= w

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"postern/internal/oneline"
 	"postern/internal/status"
 )
 
@@ -114,7 +115,7 @@ func (a artist) chart(s status.Series) Line {
 	if n := len(s.Values); n > 0 {
 		now = figure(s.Values[n-1], s.Unit)
 	}
-	name := cut(clean(s.Name, a.ASCII), 17, a.ASCII)
+	name := oneline.Cells(clean(s.Name, a.ASCII), 17, cutSign(a.ASCII))
 	l := append(Line{{name, Plain}}.pad(10), Span{fmt.Sprintf("%8s ", now), Plain})
 	return append(l, Span{sparkline(s.Values, a.chartWidth()-l.width(), a.ASCII), Chart})
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/rivo/uniseg"
+
+	"postern/internal/oneline"
 )
 
 // Page is what the user looks at.
@@ -170,9 +172,9 @@ func (a artist) head() []Line {
 	if a.Interval > 0 {
 		left += "  [" + a.Page.name() + "]"
 	}
-	right = cut(right, a.width-2, a.ASCII) + " "
+	right = oneline.Cells(right, a.width-2, cutSign(a.ASCII)) + " "
 	taken := uniseg.StringWidth(right)
-	title := Line{{cut(left, a.width-taken-1, a.ASCII), Bar}}
+	title := Line{{oneline.Cells(left, a.width-taken-1, cutSign(a.ASCII)), Bar}}
 	title = append(title, Span{strings.Repeat(" ", max(0, a.width-title.width()-taken)), Bar}, Span{right, Bar})
 	lines := []Line{title}
 	for _, d := range a.daemons {

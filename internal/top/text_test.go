@@ -32,20 +32,6 @@ func TestClean(t *testing.T) {
 	}
 }
 
-func TestCut(t *testing.T) {
-	for _, test := range []struct {
-		text  string
-		width int
-		want  string
-	}{
-		{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {"日本語", 6, "日本語"}, {"日本語", 5, "日本…"}, {"日本語", 4, "日…"}, {"日本語", 1, "…"}, {"abc", 0, ""}, {"abc", -1, ""}, {"e\u0301e\u0301e\u0301", 2, "e\u0301…"},
-	} {
-		if got := cut(test.text, test.width, false); got != test.want {
-			t.Errorf("%q in %d: %q, want %q", test.text, test.width, got, test.want)
-		}
-	}
-}
-
 // TestTablesSayWhatTheyHold: one without rows in memory is not a current one.
 func TestTablesSayWhatTheyHold(t *testing.T) {
 	for _, test := range []struct {
