@@ -42,7 +42,9 @@ func newPolicyCommand() *cobra.Command {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), queryTimeout)
 		defer cancel()
-		return policy(ctx, cmd.OutOrStdout(), *path, *explained, q)
+		return printed("policy", cmd.OutOrStdout(), func(out io.Writer) error {
+			return policy(ctx, out, *path, *explained, q)
+		})
 	}
 	cmd.AddCommand(newPolicyRecord(), newPolicyReplay(), newPolicyGreylist())
 	return cmd

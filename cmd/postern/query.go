@@ -36,7 +36,9 @@ func newQuery() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := context.WithTimeout(cmd.Context(), queryTimeout)
 		defer cancel()
-		return query(ctx, cmd.OutOrStdout(), *path, *explained, args[0], args[1])
+		return printed("query", cmd.OutOrStdout(), func(out io.Writer) error {
+			return query(ctx, out, *path, *explained, args[0], args[1])
+		})
 	}
 	return cmd
 }

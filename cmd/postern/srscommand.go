@@ -53,7 +53,9 @@ func newSRSLookup(name, mapName, short, more, example string) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := context.WithTimeout(cmd.Context(), queryTimeout)
 		defer cancel()
-		return srsLookup(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), *path, mapName, args[0])
+		return printed("srs", cmd.OutOrStdout(), func(out io.Writer) error {
+			return srsLookup(ctx, out, cmd.ErrOrStderr(), *path, mapName, args[0])
+		})
 	}
 	return cmd
 }

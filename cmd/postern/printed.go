@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// printed runs tell, and takes an answer that could not be printed for trouble,
+// whatever it was: who reads a file on a full disk must not take it for a yes.
+func printed(command string, out io.Writer, tell func(io.Writer) error) error {
+	w := &checkedWriter{to: out}
+	err := tell(w)
+	if w.err != nil {
+		return temporary(fmt.Errorf("%s: print: %w", command, w.err))
+	}
+	return err
+}
+
+// checkedWriter remembers the first error.
+type checkedWriter struct {
+	to  io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
