@@ -57,6 +57,12 @@ func Build(ctx context.Context, source, version, arch string, env ...string) (Pa
 	return p, err
 }
 
+// BuildPrograms builds main packages of the source, linked statically as they
+// are shipped, and puts the programs into dir.
+func BuildPrograms(ctx context.Context, source, dir string, packages ...string) error {
+	return command(ctx, source, []string{"CGO_ENABLED=0"}, "go", append([]string{"build", "-o", dir + "/"}, packages...)...)
+}
+
 // command runs a program to its end; its last words are in the error.
 func command(ctx context.Context, dir string, env []string, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)

@@ -15,66 +15,31 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"postern/internal/packagetest"
 	"postern/internal/scratch/machine"
-	"postern/internal/scratch/trixie"
 )
 
 // program is where the package puts postern.
 const program = "/usr/bin/postern"
 
 func TestMain(m *testing.M) {
-	run := runOutside
-	if machine.Inside() {
-		run = func() (int, error) { return runInside(m) }
-	}
-	status, err := run()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "units:", err)
-		status = 1
-	}
-	os.Exit(status)
-}
-
-// runOutside builds the program and runs this test binary in a machine.
-func runOutside() (int, error) {
-	ctx := context.Background()
-	root, err := trixie.Chosen(ctx, os.Stderr)
-	if err != nil {
-		return 0, err
-	}
-	repository, err := filepath.Abs("../../..")
-	if err != nil {
-		return 0, err
-	}
-	dir, err := os.MkdirTemp("", "postern-units-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir, "postern/cmd/postern")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("build: %w: %s", err, out)
-	}
-	return machine.Run(ctx, machine.Options{
-		Root:     root,
-		Hostname: "mx.example.org",
-		Boot:     true,
-		Binds: []machine.Bind{
-			{From: repository, ReadOnly: true},
-			{From: filepath.Join(dir, "postern"), To: program, ReadOnly: true},
-		},
-	}, machine.TestFlags(os.Args[1:])...)
+	os.Exit(machine.Main(func() int { return runInside(m) }, func(ctx context.Context, repository, dir string) (machine.Options, error) {
+		return machine.Options{
+			Hostname: "mx.example.org",
+			Boot:     true,
+			Binds:    []machine.Bind{{From: filepath.Join(dir, "postern"), To: program, ReadOnly: true}},
+		}, packagetest.BuildPrograms(ctx, repository, dir, "./cmd/postern")
+	}))
 }
 
 // runInside makes the host and runs the tests.
-func runInside(m *testing.M) (int, error) {
+func runInside(m *testing.M) int {
 	if err := install(); err != nil {
-		return 0, err
+		fmt.Fprintln(os.Stderr, "units:", err)
+		return 1
 	}
-	return m.Run(), nil
+	return m.Run()
 }

@@ -10,16 +10,15 @@
 // and the tests run inside.
 //
 //	func TestMain(m *testing.M) {
-//		if machine.Inside() {
-//			os.Exit(m.Run())
-//		}
-//		code, err := machine.Run(context.Background(), machine.Options{
-//			Hostname: "mx.example.org",
-//			Binds:    []machine.Bind{{From: repository, ReadOnly: true}},
-//		}, os.Args[1:]...)
-//		…
-//		os.Exit(code)
+//		os.Exit(machine.Main(m.Run, func(ctx context.Context, repository, dir string) (machine.Options, error) {
+//			return machine.Options{
+//				Hostname: "mx.example.org",
+//				Binds:    []machine.Bind{{From: filepath.Join(dir, "postern"), To: "/usr/bin/postern"}},
+//			}, packagetest.BuildPrograms(ctx, repository, dir, "./cmd/postern")
+//		}))
 //	}
+//
+// Another program asks Run and Inside themselves, which Main is made of.
 //
 // Inside, everybody is root of a Debian whose services have not been started.
 // NewOutside makes the rest of the internet: a second network behind a router,
