@@ -15,20 +15,10 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"postern"
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 	"postern/internal/scratch/trixie"
 )
-
-func startMariaDB(t *testing.T, root string) *scratch.MariaDB {
-	t.Helper()
-	m, err := scratch.StartMariaDB(t.Context(), scratch.MariaDBOptions{Root: root})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.Stop() })
-	return m
-}
 
 func openMariaDB(t *testing.T, m *scratch.MariaDB) *sql.DB {
 	t.Helper()
@@ -58,13 +48,13 @@ func mustExec(t *testing.T, db *sql.DB, statements ...string) {
 // TestMariaDBLoadsInAnyOrder loads the tables on the MariaDB of this Debian and
 // on that of Debian 13.
 func TestMariaDBLoadsInAnyOrder(t *testing.T) {
-	t.Run("this Debian", func(t *testing.T) { loadInAnyOrder(t, startMariaDB(t, "")) })
+	t.Run("this Debian", func(t *testing.T) { loadInAnyOrder(t, scratchtest.MariaDB(t, scratch.MariaDBOptions{})) })
 	t.Run("Debian 13", func(t *testing.T) {
 		root, err := trixie.Root(t.Context(), os.Stderr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := startMariaDB(t, root)
+		m := scratchtest.MariaDB(t, scratch.MariaDBOptions{Root: root})
 		var version string
 		if err := openMariaDB(t, m).QueryRow("SELECT VERSION()").Scan(&version); err != nil || !strings.HasPrefix(version, "11.8.") {
 			t.Fatalf("version %q, %v; want 11.8", version, err)
@@ -115,7 +105,7 @@ func countTables(t *testing.T, m *scratch.MariaDB) (n int) {
 // TestMariaDBColumns: other programs write these tables, so their columns are
 // a promise.
 func TestMariaDBColumns(t *testing.T) {
-	m := startMariaDB(t, "")
+	m := scratchtest.MariaDB(t, scratch.MariaDBOptions{})
 	db := loadSchema(t, m)
 	want := map[string]string{
 		"alias":           "id int(11), address varchar(320), goto text, active tinyint(1), created timestamp, modified timestamp",
@@ -171,23 +161,13 @@ func columnsOf(t *testing.T, db *sql.DB, table string) string {
 // loadSchema loads what `postern schema` prints.
 func loadSchema(t *testing.T, m *scratch.MariaDB) *sql.DB {
 	t.Helper()
-	script, err := postern.Schema("mysql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "schema.sql")
-	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Load(t.Context(), file); err != nil {
-		t.Fatal(err)
-	}
+	scratchtest.LoadSchema(t, m)
 	return openMariaDB(t, m)
 }
 
 // TestMariaDBFeed says which statements reach the change feed, with which keys.
 func TestMariaDBFeed(t *testing.T) {
-	db := loadSchema(t, startMariaDB(t, ""))
+	db := loadSchema(t, scratchtest.MariaDB(t, scratch.MariaDBOptions{}))
 	tests := []struct{ name, statement, want string }{
 		{"insert", "INSERT INTO alias (address, goto) VALUES ('C@x.test', 'd')", "alias C@x.test"},
 		{"several", "INSERT INTO alias (address, goto) VALUES ('d@x.test', 'd'), ('e@x.test', 'd')", "alias d@x.test, alias e@x.test"},
@@ -251,7 +231,7 @@ func TestMariaDBFeed(t *testing.T) {
 // TestMariaDBFeedStaysShort: old rows go, with nobody's help, and no writer
 // waits for another.
 func TestMariaDBFeedStaysShort(t *testing.T) {
-	m := startMariaDB(t, "")
+	m := scratchtest.MariaDB(t, scratch.MariaDBOptions{})
 	for _, step := range []int{1, 2, 3} { // auto_increment_increment of a cluster
 		t.Run(fmt.Sprint("step ", step), func(t *testing.T) {
 			mustExec(t, openMariaDB(t, m), "DROP DATABASE "+m.Database(), "CREATE DATABASE "+m.Database())
@@ -283,7 +263,7 @@ func TestMariaDBFeedStaysShort(t *testing.T) {
 }
 
 func TestMariaDBBanPattern(t *testing.T) {
-	m := startMariaDB(t, "")
+	m := scratchtest.MariaDB(t, scratch.MariaDBOptions{})
 	db := loadSchema(t, m)
 	mustExec(t, db, "INSERT INTO api_bans (ban_type, ban_value) VALUES ('domain', 'bad.test'), ('name', 'bad')",
 		// Two bans in force, and an expired one before the next: none refuses another.

@@ -5,37 +5,13 @@ package admin
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"postern"
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 	"postern/internal/store"
 )
-
-// startMariaDB starts a server with the schema.
-func startMariaDB(t *testing.T) *scratch.MariaDB {
-	t.Helper()
-	m, err := scratch.StartMariaDB(context.Background(), scratch.MariaDBOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.Stop() })
-	script, err := postern.Schema("mysql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "schema.sql")
-	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Load(context.Background(), file); err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
 
 func open(t *testing.T, o store.Options) *store.Store {
 	t.Helper()
@@ -53,7 +29,7 @@ func optionsOf(m *scratch.MariaDB, more ...string) store.Options {
 
 // TestMariaDB makes every change on the real schema.
 func TestMariaDB(t *testing.T) {
-	m := startMariaDB(t)
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	s := open(t, optionsOf(m))
 	empty := func(t *testing.T) {
 		t.Helper()
@@ -110,7 +86,7 @@ func TestMariaDB(t *testing.T) {
 // TestMariaDBHosts: changes go to the first host that takes them, and a user
 // without rights is told so.
 func TestMariaDBHosts(t *testing.T) {
-	primary, replica := startMariaDB(t), startMariaDB(t)
+	primary, replica := scratchtest.Database(t, scratch.MariaDBOptions{}), scratchtest.Database(t, scratch.MariaDBOptions{})
 	for m, script := range map[*scratch.MariaDB]string{
 		primary: "INSERT INTO domain (name) VALUES ('fwd.test'); CREATE USER reader IDENTIFIED BY 'secret'; GRANT SELECT ON postern.* TO reader",
 		replica: "SET GLOBAL read_only = ON",

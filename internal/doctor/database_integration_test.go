@@ -4,15 +4,13 @@ package doctor
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	"postern"
 	"postern/internal/config"
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 )
 
 // TestDatabaseOfMariaDB looks at a real server: in good order, without rights,
@@ -20,18 +18,7 @@ import (
 func TestDatabaseOfMariaDB(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	db, err := scratch.StartMariaDB(ctx, scratch.MariaDBOptions{ExtraArgs: []string{"--default-time-zone=+00:00"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Stop()
-	schema, err := postern.Schema("mysql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "schema.sql")
-	mustDo(t, os.WriteFile(file, []byte(schema), 0o600))
-	mustDo(t, db.Load(ctx, file))
+	db := scratchtest.Database(t, scratch.MariaDBOptions{ExtraArgs: []string{"--default-time-zone=+00:00"}})
 	mustDo(t, db.Exec(ctx, "INSERT INTO domain (name) VALUES ('fwd.example'); INSERT INTO alias (address, goto) VALUES ('a@fwd.example', 'b@fwd.example'), ('b@fwd.example', 'a@fwd.example')"))
 
 	if got := databaseFindings(ctx, t, db, db.User(), time.Now); !slices.Equal(got, []string{"alias-loop", "operator-missing"}) {

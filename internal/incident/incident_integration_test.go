@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"postern"
 	"postern/internal/scratch"
 	"postern/internal/scratch/scratchtest"
 	"postern/internal/store"
@@ -40,16 +39,8 @@ INSERT INTO alias_handle (handle, address) VALUES ('desk', 'info@fwd.test'), ('a
 
 func startHost(t *testing.T, longIDs string) *host {
 	t.Helper()
-	h := &host{db: scratchtest.MariaDB(t, scratch.MariaDBOptions{}), sink: scratchtest.Sink(t, scratch.SinkOptions{})}
-	script, err := postern.Schema("mysql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "schema.sql")
-	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(h.db.Load(t.Context(), file), h.db.Exec(t.Context(), rows)); err != nil {
+	h := &host{db: scratchtest.Database(t, scratch.MariaDBOptions{}), sink: scratchtest.Sink(t, scratch.SinkOptions{})}
+	if err := h.db.Exec(t.Context(), rows); err != nil {
 		t.Fatal(err)
 	}
 	port, err := scratch.FreePort()

@@ -12,12 +12,13 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 )
 
 // TestMariaDBBans runs on a server whose defaults are against it: a time zone,
 // and an isolation that does not lock where no row is.
 func TestMariaDBBans(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{ExtraArgs: []string{
+	m := scratchtest.Database(t, scratch.MariaDBOptions{ExtraArgs: []string{
 		"--default-time-zone=+05:00", "--transaction-isolation=READ-COMMITTED",
 	}})
 	for _, tt := range banTests {
@@ -32,7 +33,7 @@ func TestMariaDBBans(t *testing.T) {
 // TestMariaDBBansAgainstOthers: another program, which knows of no turns, adds
 // the same ban in the same moment. The locks of the rows decide.
 func TestMariaDBBansAgainstOthers(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	o := optionsOf(m)
 	s := openStore(t, o)
 	t.Run("it commits", func(t *testing.T) {
@@ -95,7 +96,7 @@ func awaitWaiting(t *testing.T, s *Store) {
 
 // TestMariaDBDeadlock: who is chosen as the victim of a deadlock begins again.
 func TestMariaDBDeadlock(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	s, other := openStore(t, optionsOf(m)), openStore(t, optionsOf(m))
 	mustExec(t, s, `INSERT INTO api_bans (ban_type, ban_value) VALUES ('domain', 'a.test'), ('domain', 'b.test')`)
 	lock := func(tx *sqlx.Tx, value string) error {
@@ -141,7 +142,7 @@ func TestMariaDBDeadlock(t *testing.T) {
 
 // TestMariaDBWriter: changes go to the first host that takes them.
 func TestMariaDBWriter(t *testing.T) {
-	primary, replica := startMariaDB(t, scratch.MariaDBOptions{}), startMariaDB(t, scratch.MariaDBOptions{})
+	primary, replica := scratchtest.Database(t, scratch.MariaDBOptions{}), scratchtest.Database(t, scratch.MariaDBOptions{})
 	if err := replica.Exec(t.Context(), "SET GLOBAL read_only = ON"); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +181,7 @@ func TestMariaDBWriter(t *testing.T) {
 
 // TestMariaDBBanRights: a user who may only read, as the daemons', is told.
 func TestMariaDBBanRights(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	s := openStore(t, optionsOf(m))
 	ban := mustAdd(t, bansOf(s), domainBan("x.test"))
 	grants := []struct{ name, right, want string }{
@@ -215,7 +216,7 @@ func TestMariaDBBanRights(t *testing.T) {
 
 // TestMariaDBBanOutage: a server that is gone, and one that hangs.
 func TestMariaDBBanOutage(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	o := optionsOf(m)
 	o.ConnectTimeout = 200 * time.Millisecond
 	b := bansOf(openStore(t, o))

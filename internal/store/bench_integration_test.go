@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 )
 
 // BenchmarkMariaDB reads two million aliases, which is to be compared with
@@ -31,7 +32,7 @@ func BenchmarkMariaDBClient(b *testing.B) {
 const millions = 2_000_000
 
 func startMillions(b *testing.B) *scratch.MariaDB {
-	m := startMariaDB(b, scratch.MariaDBOptions{ExtraArgs: []string{"--innodb-buffer-pool-size=512M"}})
+	m := scratchtest.Database(b, scratch.MariaDBOptions{ExtraArgs: []string{"--innodb-buffer-pool-size=512M"}})
 	err := m.Exec(context.Background(), "DROP TRIGGER postern_alias_insert; INSERT INTO alias (address, `goto`)"+
 		" SELECT concat('user', seq, '@example.com'), concat('mailbox', seq, '@example.net') FROM seq_1_to_2000000")
 	if err != nil {

@@ -12,13 +12,14 @@ import (
 	"testing"
 
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 	"postern/internal/table"
 )
 
 // TestMariaDBFeedLooksBack: a position begins with the last change from before
 // the window, whatever the time zone.
 func TestMariaDBFeedLooksBack(t *testing.T) {
-	s := openStore(t, optionsOf(startMariaDB(t, scratch.MariaDBOptions{ExtraArgs: []string{"--default-time-zone=+05:00"}})))
+	s := openStore(t, optionsOf(scratchtest.Database(t, scratch.MariaDBOptions{ExtraArgs: []string{"--default-time-zone=+05:00"}})))
 	mustExec(t, s, `INSERT INTO postern_change (seq, at, tbl, k) VALUES
 		(3, NOW(6) - INTERVAL 1 DAY, 'alias', 'a'), (5, NOW(6) - INTERVAL 62 SECOND, 'alias', 'b'),
 		(7, NOW(6) - INTERVAL 50 SECOND, 'alias', 'c')`)
@@ -34,7 +35,7 @@ func TestMariaDBFeedLooksBack(t *testing.T) {
 // TestMariaDBFeedOverlaps: transactions commit in another order than that of
 // their numbers, and none is lost; a feed that was away finds all.
 func TestMariaDBFeedOverlaps(t *testing.T) {
-	s := openStore(t, optionsOf(startMariaDB(t, scratch.MariaDBOptions{})))
+	s := openStore(t, optionsOf(scratchtest.Database(t, scratch.MariaDBOptions{})))
 	feed, err := s.Feed(t.Context())
 	if err != nil || feed == nil {
 		t.Fatalf("%v, %v", feed, err)
@@ -113,7 +114,7 @@ func writeSlowly(s *Store, name string) error {
 }
 
 func TestMariaDBFeedInstallation(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	s := openStore(t, optionsOf(m))
 	// Who may only read sees no triggers, and follows all the same.
 	err := m.Exec(t.Context(), "CREATE USER reader@'%' IDENTIFIED BY 'r'; GRANT SELECT ON "+m.Database()+".* TO reader@'%'")

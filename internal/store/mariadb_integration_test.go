@@ -14,32 +14,10 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"postern"
 	"postern/internal/lookup"
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 )
-
-// startMariaDB starts a server with the schema, the change feed included.
-func startMariaDB(t testing.TB, o scratch.MariaDBOptions) *scratch.MariaDB {
-	t.Helper()
-	m, err := scratch.StartMariaDB(context.Background(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.Stop() })
-	script, err := postern.Schema("mysql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "schema.sql")
-	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Load(context.Background(), file); err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
 
 func optionsOf(m *scratch.MariaDB) Options {
 	return Options{Driver: "mysql", Hosts: []string{m.Addr()}, Name: m.Database(), User: m.User(), Password: m.Password()}
@@ -69,7 +47,7 @@ func readOne(ctx context.Context, st *Statement, args ...any) (string, error) {
 }
 
 func TestMariaDBSession(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{ExtraArgs: []string{
+	m := scratchtest.Database(t, scratch.MariaDBOptions{ExtraArgs: []string{
 		"--default-time-zone=+05:00", "--character-set-server=latin1", "--skip-character-set-client-handshake",
 	}})
 	hosts := map[string]string{"TCP": m.Addr(), "socket": "unix:" + m.Socket()}
@@ -102,7 +80,7 @@ func TestMariaDBSession(t *testing.T) {
 }
 
 func TestMariaDBRefusals(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	tests := []struct {
 		name   string
 		change func(*Options)
@@ -132,8 +110,8 @@ func TestMariaDBRefusals(t *testing.T) {
 }
 
 func TestMariaDBWithTLS(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{TLS: true, ExtraArgs: []string{"--require-secure-transport=ON", "--bind-address=127.0.0.1,127.0.0.2"}})
-	other := startMariaDB(t, scratch.MariaDBOptions{TLS: true}) // with an authority of its own
+	m := scratchtest.Database(t, scratch.MariaDBOptions{TLS: true, ExtraArgs: []string{"--require-secure-transport=ON", "--bind-address=127.0.0.1,127.0.0.2"}})
+	other := scratchtest.Database(t, scratch.MariaDBOptions{TLS: true}) // with an authority of its own
 	folder := t.TempDir()
 	text, err := os.ReadFile(m.CAFile())
 	if err != nil {
@@ -182,7 +160,7 @@ func TestMariaDBWithTLS(t *testing.T) {
 
 // TestMariaDBKeepsStatements: a lookup costs one message, not a prepare too.
 func TestMariaDBKeepsStatements(t *testing.T) {
-	o := optionsOf(startMariaDB(t, scratch.MariaDBOptions{}))
+	o := optionsOf(scratchtest.Database(t, scratch.MariaDBOptions{}))
 	o.MaxConnections = 2
 	s := openStore(t, o)
 	rows, err := s.Rows("alias")

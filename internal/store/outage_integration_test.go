@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 )
 
 // TestMariaDBConnections: never more than max_connections, and never more
 // statements at work, also when those who ask go away (design: the server's
 // thread of a statement that nobody waits for runs on).
 func TestMariaDBConnections(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	watcher := openStore(t, optionsOf(m))
 	o := optionsOf(m)
 	o.MaxConnections, o.StatementTimeout = 4, time.Second
@@ -73,7 +74,7 @@ func TestMariaDBConnections(t *testing.T) {
 }
 
 func TestMariaDBStatementTimeout(t *testing.T) {
-	o := optionsOf(startMariaDB(t, scratch.MariaDBOptions{}))
+	o := optionsOf(scratchtest.Database(t, scratch.MariaDBOptions{}))
 	o.StatementTimeout, o.MaxConnections = 100*time.Millisecond, 1
 	s := openStore(t, o)
 	const endless = "SELECT count(*) FROM seq_1_to_1000000 a, seq_1_to_1000000 b"
@@ -106,7 +107,7 @@ func TestMariaDBStatementTimeout(t *testing.T) {
 }
 
 func TestMariaDBHostsInTurn(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	o := optionsOf(m)
 	o.Hosts = []string{"127.0.0.1:1", "unix:/nonexistent/s", m.Addr()}
 	if err := openStore(t, o).Ping(t.Context()); err != nil {
@@ -117,7 +118,7 @@ func TestMariaDBHostsInTurn(t *testing.T) {
 // TestMariaDBKilledUnderLoad: no wrong answer while the server dies and comes
 // back, and right ones within two seconds of its return.
 func TestMariaDBKilledUnderLoad(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	o := optionsOf(m)
 	o.MaxConnections = 4
 	s := openStore(t, o)
@@ -183,7 +184,7 @@ func waitFor(t *testing.T, what string, counter *atomic.Int64) {
 
 // TestMariaDBRestartedWhileIdle: who asks next does not notice.
 func TestMariaDBRestartedWhileIdle(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	s := openStore(t, optionsOf(m))
 	st := s.Prepare("SELECT ?")
 	if _, err := readOne(t.Context(), st, "x"); err != nil {
@@ -214,7 +215,7 @@ func TestMariaDBRestartedWhileIdle(t *testing.T) {
 // TestMariaDBHangs: a server that is stopped in the middle costs a statement's
 // time, and no more.
 func TestMariaDBHangs(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	o := optionsOf(m)
 	o.StatementTimeout, o.ConnectTimeout, o.MaxConnections = 300*time.Millisecond, 300*time.Millisecond, 2
 	s := openStore(t, o)

@@ -12,10 +12,11 @@ import (
 
 	"postern/internal/lookup"
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 )
 
 func TestMariaDBRows(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{ExtraArgs: []string{"--default-time-zone=-09:00"}})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{ExtraArgs: []string{"--default-time-zone=-09:00"}})
 	// Older tables let a NULL in.
 	if err := m.Exec(t.Context(), "ALTER TABLE alias MODIFY `goto` text NULL; INSERT INTO alias (address, `goto`) VALUES ('null@x.test', NULL)"); err != nil {
 		t.Fatal(err)
@@ -46,7 +47,7 @@ func TestMariaDBRows(t *testing.T) {
 // TestMariaDBFoldAgrees asks for every letter that folding changes: what Load
 // delivers under a folded key, Get finds under it.
 func TestMariaDBFoldAgrees(t *testing.T) {
-	s := openStore(t, optionsOf(startMariaDB(t, scratch.MariaDBOptions{})))
+	s := openStore(t, optionsOf(scratchtest.Database(t, scratch.MariaDBOptions{})))
 	var letters []string
 	for r := rune(0x80); r < 0x20000; r++ {
 		if letter := string(r); lookup.Fold(letter) != letter && letter != "\ufffd" {
@@ -91,7 +92,7 @@ func isCommon(letter string) bool {
 // TestMariaDBLoadTakesLonger: the limit of a statement is not that of a load,
 // and comes back after it.
 func TestMariaDBLoadTakesLonger(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	o := optionsOf(m)
 	o.StatementTimeout, o.MaxConnections = 200*time.Millisecond, 1
 	s := openStore(t, o)
@@ -118,7 +119,7 @@ func TestMariaDBLoadTakesLonger(t *testing.T) {
 }
 
 func TestMariaDBDroppedTable(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	s := openStore(t, optionsOf(m))
 	rows, err := s.Rows("alias")
 	if err != nil {
@@ -148,7 +149,7 @@ func TestMariaDBDroppedTable(t *testing.T) {
 }
 
 func TestMariaDBLoadEnds(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	s := openStore(t, optionsOf(m))
 	if err := m.Exec(t.Context(), "INSERT INTO alias (address, `goto`) SELECT concat('u', seq), repeat('x', 200) FROM seq_1_to_50000"); err != nil {
 		t.Fatal(err)

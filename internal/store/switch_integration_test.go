@@ -13,11 +13,12 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 )
 
 // TestMariaDBSwitch: the last one drops a table.
 func TestMariaDBSwitch(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{ExtraArgs: []string{"--default-time-zone=+05:00"}})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{ExtraArgs: []string{"--default-time-zone=+05:00"}})
 	for _, tt := range switchTests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := openStore(t, optionsOf(m))
@@ -32,7 +33,7 @@ func TestMariaDBSwitch(t *testing.T) {
 // TestMariaDBSwitchWaits: who switches rows waits for the change of an
 // administrator, and sees it.
 func TestMariaDBSwitchWaits(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	admin, other := openStore(t, optionsOf(m)), openStore(t, optionsOf(m))
 	type result struct {
 		off []SwitchRow
@@ -60,7 +61,7 @@ func TestMariaDBSwitchWaits(t *testing.T) {
 // TestMariaDBTurnOfAnother: who does not get the turn is told whose it is, and
 // what must not wait goes on without it.
 func TestMariaDBTurnOfAnother(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	s := openStore(t, optionsOf(m))
 	conn, err := openStore(t, optionsOf(m)).DB().Connx(t.Context())
 	if err != nil {
@@ -91,7 +92,7 @@ func TestMariaDBTurnOfAnother(t *testing.T) {
 // TestMariaDBRowsOfAnother: trouble with locks of a program that takes no turns
 // says where to look.
 func TestMariaDBRowsOfAnother(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	o := optionsOf(m)
 	o.StatementTimeout = time.Second
 	s, other := openStore(t, o), openStore(t, optionsOf(m))

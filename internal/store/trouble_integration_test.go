@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 )
 
 // TestMariaDBTroubles asks a server in each way that it refuses.
 func TestMariaDBTroubles(t *testing.T) {
-	m := startMariaDB(t, scratch.MariaDBOptions{})
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	if err := m.Exec(t.Context(), "CREATE USER narrow IDENTIFIED BY 'x'; GRANT SELECT ON postern.domain TO narrow; GRANT SELECT ON nowhere.* TO narrow"); err != nil {
 		t.Fatal(err)
 	}

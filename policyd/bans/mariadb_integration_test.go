@@ -5,12 +5,9 @@ package bans
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"postern"
 	"postern/internal/scratch"
 	"postern/internal/scratch/scratchtest"
 	"postern/internal/store"
@@ -20,18 +17,7 @@ import (
 // withSchema starts a MariaDB with all tables, the change feed included.
 func withSchema(t *testing.T) (*scratch.MariaDB, *store.Store) {
 	t.Helper()
-	m := scratchtest.MariaDB(t, scratch.MariaDBOptions{})
-	script, err := postern.Schema("mysql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "schema.sql")
-	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Load(t.Context(), file); err != nil {
-		t.Fatal(err)
-	}
+	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	s, err := store.Open(store.Options{
 		Driver: "mysql", Hosts: []string{m.Addr()}, Name: m.Database(), User: m.User(), Password: m.Password(),
 	}, nil)
