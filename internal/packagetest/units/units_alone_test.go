@@ -13,9 +13,9 @@ import (
 func TestAlone(t *testing.T) {
 	begin(t, "postern-socketmap", "postern-policyd", "postern-srsd", "postfix")
 	for unit, want := range map[string]string{
-		"postern-socketmap": "postern database.password",
-		"postern-policyd":   "postern-policyd database.password redis.password",
-		"postern-srsd":      "postern-srsd srs.secret",
+		"postern-socketmap": "postern database.password log.key",
+		"postern-policyd":   "postern-policyd database.password log.key policy.key redis.password",
+		"postern-srsd":      "postern-srsd log.key srs.secret",
 	} {
 		user := must(t, fmt.Sprintf("ps -o user:20= -p %d", mainPID(t, unit)))
 		files := strings.Join(strings.Fields(must(t, "ls /run/credentials/"+unit+".service")), " ")

@@ -157,5 +157,19 @@ func onePolicyConnection(ctx context.Context, count *atomic.Int64) error {
 	return nil
 }
 
+// askPolicy asks once.
+func askPolicy(request string) (string, error) {
+	conn, err := net.Dial("unix", "/var/spool/postfix/postern/policy")
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(conn, request); err != nil {
+		return "", err
+	}
+	return bufio.NewReader(conn).ReadString('\n')
+}
+
 const policyRequest = "request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\nclient_address=192.0.2.9\nclient_name=unknown\n" +
 	"helo_name=client.example.net\nsender=friend@example.net\nrecipient=info@example.org\nrecipient_count=0\ninstance=units.1\n\n"
