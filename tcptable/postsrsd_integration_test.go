@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,7 +19,11 @@ import (
 	"time"
 
 	"postern/internal/dialog"
+	"postern/internal/scratch"
 )
+
+// patience is the limit of waiting for what must come.
+const patience = 2 * time.Minute
 
 // startPostSRSd runs Debian's PostSRSd 1.10 until the test is over and gives
 // the address of its forward table. It fails where it is not installed.
@@ -49,7 +54,7 @@ func startPostSRSd(t *testing.T) string {
 		}
 	})
 	address := net.JoinHostPort("127.0.0.1", forward)
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			_ = conn.Close()
@@ -63,13 +68,11 @@ func startPostSRSd(t *testing.T) string {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	port, err := scratch.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	return port
+	return strconv.Itoa(port)
 }
 
 // TestBesidePostSRSd sends the same bytes to PostSRSd and to the handler: both
@@ -145,7 +148,7 @@ func say(t *testing.T, address, request string, halfClose bool) saying {
 		return saying{}
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	_, _ = io.WriteString(conn, request) // the server may have hung up in the middle
 	if halfClose {
 		_ = conn.(*net.TCPConn).CloseWrite()

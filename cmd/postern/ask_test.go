@@ -18,9 +18,9 @@ func dialScript(ts *testscript.TestScript, address string) net.Conn {
 	if strings.HasPrefix(address, "/") {
 		network = "unix"
 	}
-	conn, err := net.DialTimeout(network, address, 10*time.Second)
+	conn, err := net.DialTimeout(network, address, patience)
 	ts.Check(err)
-	ts.Check(conn.SetDeadline(time.Now().Add(10 * time.Second)))
+	ts.Check(conn.SetDeadline(time.Now().Add(patience)))
 	return conn
 }
 

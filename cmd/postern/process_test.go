@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a script waits for anything.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // processes are what a script remembers to look after.
 type processes struct {

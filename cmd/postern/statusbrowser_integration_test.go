@@ -109,7 +109,7 @@ func (b *tab) await(t *testing.T, expression string) {
 
 // holds asks once; of a page that goes away meanwhile there may be no answer.
 func (b *tab) holds(expression string) (bool, error) {
-	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
 	defer cancel()
 	return chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
 }
@@ -197,12 +197,18 @@ func minutes(t *testing.T, s *served) {
 const widest = `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth).map(e => e.tagName + "." + e.className).join(" ")`
 
 func (b *tab) desktop(t *testing.T, s *served) {
-	b.do(t, chromedp.EmulateViewport(1100, 1000), chromedp.Navigate("http://"+s.metrics+"/?paused"))
+	for end := time.Now().Add(patience); ; s.traffic(t, 12) { // until the samples are there
+		b.do(t, chromedp.EmulateViewport(1100, 1000), chromedp.Navigate("http://"+s.metrics+"/?paused"))
+		lines := evaluate[int](t, b, `document.querySelectorAll("svg[role=img][aria-label] polyline").length`)
+		if lines >= 4 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d lines in charts", lines)
+		}
+	}
 	if got := evaluate[string](t, b, `document.querySelector("h1").innerText`); !strings.HasPrefix(got, "postern") {
 		t.Errorf("heading %q", got)
-	}
-	if got := evaluate[int](t, b, `document.querySelectorAll("svg[role=img][aria-label] polyline").length`); got < 4 {
-		t.Errorf("%d lines in charts", got)
 	}
 	if got := evaluate[string](t, b, `getComputedStyle(document.querySelector("section")).borderRadius`); got != "8px" {
 		t.Errorf("the style is not in force: %s", got)

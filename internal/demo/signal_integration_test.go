@@ -41,7 +41,7 @@ func TestStopped(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			defer time.AfterFunc(time.Minute, func() { cmd.Process.Kill() }).Stop()
+			defer time.AfterFunc(patience, func() { cmd.Process.Kill() }).Stop()
 			printedCommands(t, out)
 			if err := cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)

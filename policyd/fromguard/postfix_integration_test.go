@@ -191,7 +191,7 @@ func (h *host) wantSigned(t *testing.T, subject, domain string) {
 // arrived waits for a mail.
 func (h *host) arrived(t *testing.T, subject string) []byte {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
 		messages, err := h.sink.Messages(ctx)

@@ -197,7 +197,7 @@ func TestHungMapAtTheEnd(t *testing.T) {
 		return hang(ctx, key)
 	})
 	r := newRig(rules)
-	r.handler.Timeouts = milter.Timeouts{Answer: 200 * time.Millisecond}
+	r.handler.Timeouts = milter.Timeouts{Answer: 600 * time.Millisecond}
 	v := startServer(t, r, "unix", serve.Limits{Drain: 10 * time.Millisecond})
 	p := v.dial().open()
 	p.send("MAIL <a@far.example>", "RCPT <b@out.example>", "END")
