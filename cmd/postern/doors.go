@@ -96,7 +96,7 @@ func (o *opener) addMetrics(c *config.Config) {
 		return
 	}
 	l.At = o.role.metrics(l.At)
-	admin := daemon.Admin{Gatherer: o.registry, Ready: o.ready, Page: o.statusPage(l.At), WebConfig: c.Metrics.WebConfig, Log: o.log}
+	admin := daemon.Admin{Gatherer: o.metrics, Ready: o.ready, Page: o.statusPage(l.At), WebConfig: c.Metrics.WebConfig, Log: o.log}
 	if err := admin.Validate(); err != nil {
 		o.errs = append(o.errs, err)
 		return

@@ -87,7 +87,7 @@ func exposed(t *testing.T) map[string]*dto.MetricFamily {
 	for end := time.Now().Add(patience); s.ready(ctx) != nil && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 	}
-	families, err := s.registry.Gather()
+	families, err := s.metrics.Gather()
 	stop()
 	if ended := <-done; err != nil || ended != nil {
 		t.Fatal(err, ended)

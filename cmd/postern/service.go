@@ -29,17 +29,17 @@ const readinessEvery = 5 * time.Second
 
 // service is a running process: its listeners, and the assembly they ask.
 type service struct {
-	role     role
-	path     string // of the configuration
-	log      *slog.Logger
-	level    *slog.LevelVar
-	registry *prometheus.Registry
-	works    *works
-	process  *daemon.Metrics
-	conns    *serve.Metrics
-	sockets  *daemon.Sockets
-	status   *status.Sampler
-	current  atomic.Pointer[assembly]
+	role    role
+	path    string // of the configuration
+	log     *slog.Logger
+	level   *slog.LevelVar
+	metrics prometheus.Gatherer
+	works   *works
+	process *daemon.Metrics
+	conns   *serve.Metrics
+	sockets *daemon.Sockets
+	status  *status.Sampler
+	current atomic.Pointer[assembly]
 
 	ctx     context.Context // of run
 	group   *errgroup.Group
@@ -51,16 +51,16 @@ type service struct {
 // newService makes the maps and opens every listener, so that what is wrong
 // shows before the first question is answered.
 func newService(ctx context.Context, r role, path string, c *config.Config, log *slog.Logger, level *slog.LevelVar) (*service, error) {
-	registry := prometheus.NewRegistry()
+	registry, ofGo := prometheus.NewRegistry(), prometheus.NewRegistry() // what a status is made of, and the rest
 	prefixed := prometheus.WrapRegistererWithPrefix("postern_", registry)
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	ofGo.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registerBuildInfo(prefixed)
 	works, err := newWorks(r, c, prefixed, log)
 	if err != nil {
 		return nil, err
 	}
 	s := &service{
-		role: r, path: path, log: log, level: level, registry: registry,
+		role: r, path: path, log: log, level: level, metrics: prometheus.Gatherers{registry, ofGo},
 		works:   works,
 		process: daemon.NewMetrics(prefixed),
 		conns:   serve.NewMetrics(prefixed),

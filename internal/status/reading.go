@@ -3,7 +3,6 @@ package status
 import (
 	"math"
 
-	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 )
 
@@ -78,11 +77,11 @@ const sumOf = "_sum"
 type reading map[series]float64
 
 // read gathers. What a collector fails to tell is missing, the rest is there.
-func read(g prometheus.Gatherer) reading {
-	gathered, _ := g.Gather() // an error comes with all that could be had
-	known, r := families(), reading{}
+func (s *Sampler) read() reading {
+	gathered, _ := s.gatherer.Gather() // an error comes with all that could be had
+	r := make(reading, len(s.last.reading))
 	for _, family := range gathered {
-		names, wanted := known[family.GetName()]
+		names, wanted := s.families[family.GetName()]
 		if !wanted {
 			continue
 		}

@@ -53,6 +53,7 @@ type TableFact struct {
 // charts. All methods may be called at once.
 type Sampler struct {
 	gatherer prometheus.Gatherer
+	families map[string][]string
 	about    About
 	facts    func() Facts
 	now      func() time.Time
@@ -70,8 +71,10 @@ type sample struct {
 	unsaved float64            // copies that could not be written, since the start
 }
 
-// NewSampler reads from g, whose names begin with postern_. Facts is called for
-// each Snapshot; nil knows none. Now is nil for time.Now.
+// NewSampler reads from g, whose names begin with postern_. All of g is gathered
+// for each sample: Go's own metrics, which cost more than ours, belong into
+// another one. Facts is called for each Snapshot; nil knows none. Now is nil for
+// time.Now.
 func NewSampler(g prometheus.Gatherer, about About, facts func() Facts, now func() time.Time) *Sampler {
 	if facts == nil {
 		facts = func() Facts { return Facts{} }
@@ -79,7 +82,7 @@ func NewSampler(g prometheus.Gatherer, about About, facts func() Facts, now func
 	if now == nil {
 		now = time.Now
 	}
-	return &Sampler{gatherer: g, about: about, facts: facts, now: now}
+	return &Sampler{gatherer: g, families: families(), about: about, facts: facts, now: now}
 }
 
 // Run takes a sample each five seconds until ctx ends.
@@ -100,7 +103,7 @@ func (s *Sampler) Run(ctx context.Context) {
 func (s *Sampler) Sample() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := sample{at: s.now(), reading: read(s.gatherer)}
+	now := sample{at: s.now(), reading: s.read()}
 	now.unsaved = now.reading.saves("error")
 	if n := len(s.samples); n > 0 {
 		now.points = points(s.samples[n-1], now)
@@ -148,7 +151,7 @@ func (s *Sampler) view() view {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := s.now(); s.last.reading == nil || now.Sub(s.last.at) >= fresh || now.Before(s.last.at) {
-		s.last = sample{at: now, reading: read(s.gatherer)}
+		s.last = sample{at: now, reading: s.read()}
 	}
 	v := view{now: s.last, samples: slices.Clone(s.samples)}
 	v.grown = reading{}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	dto "github.com/prometheus/client_model/go"
 )
@@ -259,17 +260,45 @@ func TestCopiesThatFailedLongAgoAreForgotten(t *testing.T) {
 	}
 }
 
-// BenchmarkSnapshot is one of a daemon with twenty maps and all its samples.
-func BenchmarkSnapshot(b *testing.B) {
-	d, at := newDaemon(), noon()
-	s := NewSampler(d.registry, About{}, nil, at.now)
-	for n := range 70 {
-		for m := range 20 {
-			for _, result := range []string{"found", "notfound", "temp", "perm", "timeout", "malformed"} {
-				d.lookups.WithLabelValues(string(rune('a'+m)), "socketmap", result).Add(float64(n))
-			}
-			d.duration.WithLabelValues(string(rune('a' + m))).Observe(1)
+// large is a daemon with twenty maps.
+func large() *daemon {
+	d := newDaemon()
+	for m := range 20 {
+		name := string(rune('a' + m))
+		for _, result := range []string{"found", "notfound", "temp", "perm", "timeout", "malformed"} {
+			d.lookups.WithLabelValues(name, "socketmap", result).Inc()
 		}
+		d.duration.WithLabelValues(name).Observe(1)
+	}
+	return d
+}
+
+// BenchmarkSample is what a daemon pays every five seconds. That of a registry
+// with Go's own metrics shows why they have one of their own.
+func BenchmarkSample(b *testing.B) {
+	for name, own := range map[string][]prometheus.Collector{
+		"ours":     nil,
+		"and Go's": {collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})},
+	} {
+		b.Run(name, func(b *testing.B) {
+			d, at := large(), noon()
+			d.registry.MustRegister(own...)
+			s := NewSampler(d.registry, About{}, nil, at.now)
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Sample()
+				at.advance(every)
+			}
+		})
+	}
+}
+
+// BenchmarkSnapshot is one of a daemon with all its samples.
+func BenchmarkSnapshot(b *testing.B) {
+	d, at := large(), noon()
+	s := NewSampler(d.registry, About{}, nil, at.now)
+	for range 70 {
+		d.ask("a", "socketmap", "found", 10)
 		s.Sample()
 		at.advance(every)
 	}
