@@ -7,6 +7,7 @@ package policyd
 import (
 	"bufio"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -30,5 +31,24 @@ func TestAllocations(t *testing.T) {
 		if got := testing.AllocsPerRun(1000, func() { _ = q.read(r, Limits{}) }); got > 1 {
 			t.Errorf("%.0f allocations to read client_address=%s, want 1", got, address)
 		}
+	}
+}
+
+// TestAllocationsOfARefusal: with its line in the log, and kept for who looks. As
+// long as nobody does, no address is hidden, which would take longer than all else.
+func TestAllocationsOfARefusal(t *testing.T) {
+	policy := &Policy{Metrics: NewMetrics(prometheus.NewRegistry()), Default: []Link{{Name: "no", Check: refuses{}}}}
+	hidden := 0
+	hide := func(_, text string) string { hidden++; return text }
+	h := &Handler{
+		Policy: func() *Policy { return policy }, Metrics: policy.Metrics,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Recent: status.NewRecent(hide, nil),
+	}
+	r, w := bufio.NewReader(&endless{text: recipientRequest}), bufio.NewWriter(io.Discard)
+	if got := testing.AllocsPerRun(1000, func() { _ = h.ServeRequest(t.Context(), r, w) }); got > 8 {
+		t.Errorf("%.0f allocations for a refusal that is logged and remembered, want at most 8", got)
+	}
+	if kept := len(h.Recent.List()); kept == 0 || hidden != 4*kept {
+		t.Errorf("%d texts of %d decisions were hidden, want those of List alone", hidden, kept)
 	}
 }
