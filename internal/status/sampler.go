@@ -109,15 +109,22 @@ func (s *Sampler) Sample() {
 		now.points = points(s.samples[n-1], now)
 	}
 	s.samples = append(s.samples, now)
-	for len(s.samples) > 1 && now.at.Sub(s.samples[0].at) > keep+every/2 {
+	s.forget(now.at)
+	s.last = now
+}
+
+// forget drops what is older than the charts, and of the rest what no rate is
+// made of. Where the clock goes back nothing becomes older, so there is a most.
+func (s *Sampler) forget(now time.Time) {
+	const most = int(keep/every) + 1
+	for len(s.samples) > most || len(s.samples) > 1 && now.Sub(s.samples[0].at) > keep+every/2 {
 		s.samples = s.samples[1:]
 	}
 	for i := range s.samples {
-		if now.at.Sub(s.samples[i].at) > recent+every {
+		if age := now.Sub(s.samples[i].at); age > recent+every || age < 0 {
 			s.samples[i].reading = nil
 		}
 	}
-	s.last = now
 }
 
 // Snapshot is the state of now.

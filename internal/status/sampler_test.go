@@ -201,6 +201,35 @@ func TestSamplesOfFiveMinutesAreKept(t *testing.T) {
 	}
 }
 
+// TestAClockThatGoesBack: nothing grows without end, no figure is negative, and
+// after a minute there are rates again.
+func TestAClockThatGoesBack(t *testing.T) {
+	d, at := newDaemon(), noon()
+	s := NewSampler(d.registry, About{}, nil, at.now)
+	sample := func(n int, step time.Duration) {
+		for range n {
+			d.ask("virtual", "tcptable", "found", 1)
+			s.Sample()
+			at.advance(step)
+		}
+	}
+	sample(30, every)
+	at.advance(-24 * time.Hour)
+	sample(3, every)
+	sample(200, -time.Second)
+	shot := s.Snapshot()
+	if got := line(shot, "lookups"); len(got) > int(keep/every) || slices.Min(got) < 0 {
+		t.Errorf("%d values, the least %v", len(got), slices.Min(got))
+	}
+	if rate := shot.Lookups[0].PerSecond; rate < 0 {
+		t.Errorf("%v lookups a second", rate)
+	}
+	sample(int(recent/every)+1, every)
+	if rate := s.Snapshot().Lookups[0].PerSecond; math.Abs(rate-0.2) > 0.02 {
+		t.Errorf("%v lookups a second after a minute", rate)
+	}
+}
+
 // TestManyWhoAskShareAReading also has the clock go back.
 func TestManyWhoAskShareAReading(t *testing.T) {
 	d, at := newDaemon(), noon()
