@@ -65,7 +65,7 @@ func (a *accessCheck) before(list, lock string, r postconf.Restriction) {
 	}
 	at := orFile(r.Place, a.seat.service.Place)
 	switch {
-	case r.Warn || a.ofOurRecipients(r):
+	case a.ofOurRecipients(r): // warn_if_reject is for refusals: OK ends the list all the same
 	case r.Table != nil:
 		if may, how := a.host.mayOK(*r.Table); may {
 			a.add("relay-table", at, fix, "%s: %s %.80s stands before the relay lock and %s: whom it lets in may relay to anywhere", a.seat.list(list), r.Name, r.Argument, how)
@@ -100,7 +100,7 @@ func opensToStrangers(name string) bool {
 func (a *accessCheck) endings(list string) {
 	restrictions := flat(a.seat, list)
 	for i, r := range restrictions {
-		if r.Table == nil || r.Warn || i == len(restrictions)-1 {
+		if r.Table == nil || i == len(restrictions)-1 {
 			continue
 		}
 		may, how := a.host.knownOK(*r.Table)

@@ -27,7 +27,9 @@ func checkNames(h *Host, f *findings) {
 	for _, v := range h.views() {
 		for _, e := range entriesOf(h, v) {
 			s := v.Get(e.Name)
+			counts, _ := v.Entry(e.Name)
 			switch {
+			case counts.Place != e.Place: // the line does nothing
 			case s.Err != nil:
 				f.add("parameter-broken", e.Place.String(), "correct the value", "%s: the daemons that read it stop", faultText(s.Err))
 			case !balanced(e.Raw):

@@ -157,7 +157,7 @@ func checkWords(s seat, list string, f *findings) {
 		if ended != "" {
 			f.add("restriction-unreached", orFile(r.Place, s.service.Place), "move it before "+ended+", or remove it", "%s: %s stands behind %s and is never asked", s.list(list), r.Name, ended)
 		}
-		if (r.Name == "reject" || r.Name == "permit" || r.Name == "defer") && !r.Warn {
+		if r.Name == "permit" || (r.Name == "reject" || r.Name == "defer") && !r.Warn {
 			ended = r.Name
 		}
 	}

@@ -98,9 +98,15 @@ func (p Program) Run(ctx context.Context, dir string, args ...string) (string, e
 	command.Stderr = &complaint
 	out, err := command.Output()
 	if err != nil {
-		return "", fmt.Errorf("postconf -c %s %.60s: %w: %.200q", dir, strings.Join(args, " "), err, strings.TrimSpace(complaint.String()))
+		return "", fmt.Errorf("postconf -c %s %.60s: %w: %.200q", dir, strings.Join(args, " "), err, lastWords(complaint.String()))
 	}
 	return string(out), nil
+}
+
+// lastWords is why the program gave up, which it says behind its warnings.
+func lastWords(complaint string) string {
+	complaint = strings.TrimSpace(complaint)
+	return complaint[strings.LastIndexByte(complaint, '\n')+1:]
 }
 
 // Load reads a directory with the defaults of the installed Postfix, or with
@@ -116,7 +122,19 @@ func Load(ctx context.Context, dir string, p Program) (*Config, error) {
 		return c, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(c.View(nil).unexpanded(), err)
 	}
 	return Open(dir, defaults)
+}
+
+// unexpanded is the first parameter whose $names cannot be replaced, which
+// postconf(1) does not name.
+func (v View) unexpanded() error {
+	for _, entry := range v.config.Main {
+		counts, _ := v.Entry(entry.Name)
+		if _, err := v.Expand(entry.Raw); err != nil && counts.Place == entry.Place {
+			return fmt.Errorf("%s: %s: %w", entry.Place, entry.Name, err)
+		}
+	}
+	return nil
 }

@@ -205,3 +205,24 @@ func TestBuiltin(t *testing.T) {
 		}
 	}
 }
+
+// TestLoadBroken: what postconf(1) gives up on is named, and not the warnings
+// before.
+func TestLoadBroken(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "postconf")
+	for path, text := range map[string]string{
+		"main.cf":   "mynetworks = ${y\nmynetworks = 127.0.0.0/8\nrelayhost = ${x\n",
+		"master.cf": "smtp inet n - y - - smtpd\n",
+		"postconf":  "#!/bin/sh\necho 'postconf: warning: overriding' >&2; echo 'postconf: fatal: macro processing error' >&2; exit 1\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, path), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Load(t.Context(), dir, Program{Path: program})
+	if err == nil || !strings.Contains(err.Error(), `main.cf:3: relayhost: "${x": the parenthesis`) ||
+		!strings.HasSuffix(err.Error(), `exit status 1: "postconf: fatal: macro processing error"`) || strings.Contains(err.Error(), "main.cf:1") {
+		t.Errorf("%v", err)
+	}
+}

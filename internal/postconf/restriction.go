@@ -6,7 +6,7 @@ import "strings"
 type Restriction struct {
 	Name     string // in lower case: "check_recipient_access", "reject"
 	Argument string // as written; "" if it takes none
-	Warn     bool   // warn_if_reject stands before it
+	Warn     bool   // warn_if_reject stands before it, or before its class: it refuses nothing, and may permit
 	// Table is the table of a check_*_access. Shorthand tables ("hash:x"
 	// alone) have the check_*_access of their list as Name.
 	Table *Table
@@ -36,7 +36,7 @@ func (p Policy) Option(name string) (string, bool) {
 
 // Restrictions reads a restriction list, its restriction classes included.
 func (v View) Restrictions(parameter string) []Restriction {
-	return v.restrictions(v.Get(parameter), shorthand(parameter), map[string]bool{})
+	return v.restrictions(v.Get(parameter), shorthand(parameter), false, map[string]bool{})
 }
 
 // Walk visits the restrictions of a list and of the classes in it, in the
@@ -48,13 +48,13 @@ func Walk(list []Restriction, visit func(Restriction)) {
 	}
 }
 
-func (v View) restrictions(s Setting, short string, open map[string]bool) []Restriction {
+func (v View) restrictions(s Setting, short string, warned bool, open map[string]bool) []Restriction {
 	classes := map[string]bool{}
 	for _, word := range v.List("smtpd_restriction_classes") {
 		classes[word.Text] = true
 	}
 	var list []Restriction
-	words, warn := s.Words(), false
+	words, warn := s.Words(), warned
 	for i := 0; i < len(words); i++ {
 		word := words[i]
 		name := strings.ToLower(word.Text)
@@ -73,10 +73,11 @@ func (v View) restrictions(s Setting, short string, open map[string]bool) []Rest
 		case classes[word.Text] && !open[word.Text]:
 			r.Name = word.Text
 			open[word.Text] = true
-			r.Class = v.restrictions(v.Get(word.Text), short, open)
+			r.Class = v.restrictions(v.Get(word.Text), short, warn, open)
 			delete(open, word.Text)
 		}
 		list = append(list, r)
+		warn = warned // it is for one restriction
 	}
 	return list
 }

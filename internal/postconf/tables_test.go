@@ -58,11 +58,11 @@ func TestRestrictions(t *testing.T) {
 	c := open(t, `
 smtpd_restriction_classes = greylist, loop
 greylist = check_policy_service { unix:private/policy, timeout=10s, { default_action = 451 4.3.0 later, please } }, permit
-loop = loop, reject
+loop = loop, warn_if_reject reject_unlisted_sender, reject
 smtpd_sender_restrictions = hash:/senders
   warn_if_reject reject_unknown_sender_domain
   Check_Sender_Access { mysql:/a.cf, search_order = x }
-  reject_rbl_client zen.example.org, greylist, loop,
+  reject_rbl_client zen.example.org, warn_if_reject greylist, loop,
   check_policy_service inet:127.0.0.1:10023 sleep 1 reject
 `, smtpd)
 	var got []string
@@ -84,17 +84,18 @@ smtpd_sender_restrictions = hash:/senders
 	want := []string{
 		"5 check_sender_access hash /senders",
 		"6 reject_unknown_sender_domain (warn)",
-		"7 check_sender_access (warn) mysql /a.cf",
-		"8 reject_rbl_client (warn) zen.example.org",
+		"7 check_sender_access mysql /a.cf",
+		"8 reject_rbl_client zen.example.org",
 		"8 greylist (warn)",
-		"3 check_policy_service unix:private/policy 451 4.3.0 later, please",
-		"3 permit",
-		"8 loop (warn)",
+		"3 check_policy_service (warn) unix:private/policy 451 4.3.0 later, please",
+		"3 permit (warn)",
+		"8 loop",
 		"4 loop",
+		"4 reject_unlisted_sender (warn)",
 		"4 reject",
-		"9 check_policy_service (warn) inet:127.0.0.1:10023",
-		"9 sleep (warn) 1",
-		"9 reject (warn)",
+		"9 check_policy_service inet:127.0.0.1:10023",
+		"9 sleep 1",
+		"9 reject",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("restrictions:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
