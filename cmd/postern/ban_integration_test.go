@@ -11,14 +11,14 @@ import (
 	"strings"
 	"testing"
 
-	"postern"
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 )
 
 // TestBanOnMariaDB is the command on a primary behind a replica, as users with
 // different rights.
 func TestBanOnMariaDB(t *testing.T) {
-	primary, replica := startBanDatabase(t), startBanDatabase(t)
+	primary, replica := scratchtest.Database(t, scratch.MariaDBOptions{}), scratchtest.Database(t, scratch.MariaDBOptions{})
 	for m, script := range map[*scratch.MariaDB]string{
 		primary: "CREATE USER reader IDENTIFIED BY 'secret'; GRANT SELECT ON postern.* TO reader",
 		replica: "SET GLOBAL read_only = ON",
@@ -59,26 +59,4 @@ func TestBanOnMariaDB(t *testing.T) {
 			}
 		})
 	}
-}
-
-// startBanDatabase starts a server with the schema.
-func startBanDatabase(t *testing.T) *scratch.MariaDB {
-	t.Helper()
-	m, err := scratch.StartMariaDB(context.Background(), scratch.MariaDBOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.Stop() })
-	script, err := postern.Schema("mysql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "schema.sql")
-	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Load(context.Background(), file); err != nil {
-		t.Fatal(err)
-	}
-	return m
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 )
 
 // migrateRows has one row for each difference that is meant.
@@ -65,7 +66,7 @@ proxymap  unix  -       -       n       -       -       proxymap
 // TestMigrate is the command against a database, from the first look to the
 // second run.
 func TestMigrate(t *testing.T) {
-	db := startBanDatabase(t)
+	db := scratchtest.Database(t, scratch.MariaDBOptions{})
 	if err := db.Exec(t.Context(), migrateRows); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func TestMigrate(t *testing.T) {
 
 // TestMigrateDeadDatabase: who cannot be asked is named in one line.
 func TestMigrateDeadDatabase(t *testing.T) {
-	db := startBanDatabase(t)
+	db := scratchtest.Database(t, scratch.MariaDBOptions{})
 	dir := migrateHost(t, db)
 	if err := db.Kill(); err != nil {
 		t.Fatal(err)

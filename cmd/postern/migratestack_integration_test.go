@@ -15,12 +15,14 @@ import (
 	"time"
 
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
+	"postern/socketmap"
 )
 
 // TestMigratePostfix switches a running Postfix, chroot and all, and back: each
 // recipient is answered by the tables, by postern and by the tables again.
 func TestMigratePostfix(t *testing.T) {
-	db := startBanDatabase(t)
+	db := scratchtest.Database(t, scratch.MariaDBOptions{})
 	if err := db.Exec(t.Context(), migrateRows); err != nil {
 		t.Fatal(err)
 	}
@@ -125,15 +127,21 @@ func serveMigrated(t *testing.T, p *scratch.Postfix, file string) {
 			t.Logf("serve ended with %d: %s", status, &log)
 		}
 	})
+	sockets := filepath.Join(p.QueueDir(), "postern")
+	asked := socketmap.NewClient("unix", filepath.Join(sockets, "socketmap"), "virtual", socketmap.ClientOptions{})
+	defer asked.Close()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		_, _, err := asked.Lookup(t.Context(), "info@example.org") // who answers has given all sockets their modes
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
 	for _, name := range []string{"socketmap", "policy"} {
-		path := filepath.Join(p.QueueDir(), "postern", name)
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-			if os.Chmod(path, 0o666) == nil {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("no socket %s", path)
-			}
+		if err := os.Chmod(filepath.Join(sockets, name), 0o666); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
