@@ -100,27 +100,6 @@ func TestListenerMapping(t *testing.T) {
 	}
 }
 
-func TestParseDuration(t *testing.T) {
-	for text, want := range map[string]time.Duration{
-		"500ms": 500 * time.Millisecond,
-		"60s":   time.Minute,
-		"1h30m": 90 * time.Minute,
-		"1d":    24 * time.Hour,
-		"2w":    14 * 24 * time.Hour,
-		"1.5h":  90 * time.Minute,
-		"0s":    0,
-	} {
-		if got, err := ParseDuration(text); err != nil || got != want {
-			t.Errorf("%q: %v, %v", text, got, err)
-		}
-	}
-	for _, text := range []string{"", "60", "s", "-1s", "+1s", "1x", "1 h", "9999999999h", "99999999999999999w", "1h-1m", "1..5h"} {
-		if got, err := ParseDuration(text); err == nil {
-			t.Errorf("%q: accepted as %v", text, got)
-		}
-	}
-}
-
 func TestSecretDoesNotPrint(t *testing.T) {
 	c, err := Parse("f", []byte("database: {name: x, password: hunter2}"))
 	if err != nil {
@@ -200,7 +179,7 @@ func TestSecretsPath(t *testing.T) {
 
 func TestMissingFile(t *testing.T) {
 	_, err := Load("testdata/none.yaml")
-	if err == nil || err.Error() != "testdata/none.yaml: no such file or directory" {
+	if err == nil || err.Error() != "testdata/none.yaml: no such file or directory: name one with --config; docs/install.md makes one" {
 		t.Errorf("%v", err)
 	}
 }

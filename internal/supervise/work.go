@@ -53,16 +53,6 @@ type Job struct {
 	Hurry     <-chan struct{}
 }
 
-// Listener returns the listener of that name, or nil.
-func (j Job) Listener(name string) net.Listener {
-	for _, ln := range j.Listeners {
-		if ln.Name == name {
-			return ln.Listener
-		}
-	}
-	return nil
-}
-
 // Run does what the parent of this process says, until it is told to leave and
 // Serve has returned. The process must have been started by a [Parent], and
 // ends after Run.
