@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // units are all that the package brings.
@@ -124,6 +125,64 @@ dpkg -P postern
 ls -A /run'`)
 	if !strings.Contains(out, "root:postern\n") || strings.Contains(out, "System has not been booted") {
 		t.Errorf("%s", out)
+	}
+}
+
+// withoutPostfix has the host as it is before Postfix comes, and returns what
+// installing Postfix does as far as we see it: its user and group, its queue
+// directory, and the trigger of its program.
+func withoutPostfix(t *testing.T) (postfixComes func()) {
+	t.Helper()
+	sh(t, `mkdir /root/before && cp -a /etc/passwd /etc/shadow /etc/group /etc/gshadow /var/lib/dpkg/statoverride /root/before
+mv /var/spool/postfix /root/before
+sed -i /postfix/d /var/lib/dpkg/statoverride
+userdel postfix; ! getent group postfix || groupdel postfix`)
+	back := `[ -d /root/before/postfix ] || exit 0
+[ ! -d /var/spool/postfix ] || cp -a -T /var/spool/postfix /root/before/postfix
+rm -rf /var/spool/postfix; mv /root/before/postfix /var/spool/
+mv /root/before/statoverride /var/lib/dpkg/
+for name in passwd shadow group gshadow; do
+	grep ^postfix: /root/before/$name >>/etc/$name
+done
+rm -r /root/before`
+	t.Cleanup(func() { sh(t, back) })
+	return func() {
+		sh(t, back+"\ndpkg-trigger --no-await --by-package=postfix /usr/lib/postfix/sbin/master; dpkg --triggers-only --pending")
+	}
+}
+
+// TestInstalledAndStartedBeforePostfix: what could not work without Postfix
+// works when it has come, without a hand.
+func TestInstalledAndStartedBeforePostfix(t *testing.T) {
+	purged(t)
+	postfixComes := withoutPostfix(t)
+	if out := install(t, "1.0.0"); !strings.Contains(out, "it is made when Postfix is installed") {
+		t.Errorf("it does not say what is missing:\n%s", out)
+	}
+	configure(t)
+	sh(t, "systemctl enable postern; systemctl start --no-block postern")
+	for end := time.Now().Add(askTime); property(t, "postern.socket", "Result") == "success" || property(t, "postern.service", "NRestarts") == "0"; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nothing is missing without Postfix")
+		}
+	}
+	postfixComes()
+	for end := time.Now().Add(askTime); ; time.Sleep(50 * time.Millisecond) {
+		found, err := ask("info@example.org")
+		if err == nil && found == "OK someone@example.net" {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%q, %v\n%s", found, err, sh(t, "systemctl status --no-pager postern.socket postern.service || true"))
+		}
+	}
+	for path, want := range map[string]string{"": "2750 postern:postfix", "/socketmap": "660 postern:postfix", "/policy": "660 postern:postfix"} {
+		if got := strings.TrimSpace(sh(t, "stat -c '%a %U:%G' /var/spool/postfix/postern"+path)); got != want {
+			t.Errorf("postern%s is %s, want %s", path, got, want)
+		}
+	}
+	if state := property(t, "postern.socket", "ActiveState"); state != "active" {
+		t.Errorf("postern.socket is %s", state)
 	}
 }
 
