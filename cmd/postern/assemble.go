@@ -150,7 +150,7 @@ func (a *assembly) openLookups(before *assembly) error {
 	var problems []error
 	for name, m := range a.config.Maps {
 		if err := a.openRaw(name, m); err != nil {
-			problems = append(problems, err)
+			problems = append(problems, badConfig(a.config.At("maps."+name+".cf", fmt.Errorf("map %s: %w", name, err))))
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
@@ -216,18 +216,18 @@ func named(name string, m lookup.Map) lookup.Map {
 func (a *assembly) openCF(name, path string) error {
 	cf, warnings, err := mysqltable.Parse(path)
 	if err != nil {
-		return badConfig(err)
+		return err
 	}
 	for _, warning := range warnings {
 		a.works.log.Warn("mysql_table file", "map", name, "warning", warning.String())
 	}
 	m, err := mysqltable.Open(cf, a.works.pools, a.storeDefaults(), a.works.log)
 	if err != nil {
-		return badConfig(err)
+		return err
 	}
 	s, err := a.works.pools.Open(cf.StoreOptions(a.storeDefaults()))
 	if err != nil {
-		return badConfig(err)
+		return err
 	}
 	a.stores = append(a.stores, s)
 	a.raw[name] = a.works.cache.Map(name, cf.Identity(), m)
@@ -319,9 +319,19 @@ func (a *assembly) ready() error {
 		return err
 	}
 	if a.bansNeeded() && a.tables.tables["api_bans"].Generation() == 0 {
-		return errors.New("policyd: the bans are not loaded yet")
+		return a.bansMissing()
 	}
 	return nil
+}
+
+// bansMissing says that the bans are not loaded, and why if that is known.
+func (a *assembly) bansMissing() error {
+	for _, s := range a.tables.keeper.Status() {
+		if s.Table == "api_bans" && s.Trouble != nil {
+			return fmt.Errorf("policyd: the bans are not loaded yet: %w", s.Trouble)
+		}
+	}
+	return errors.New("policyd: the bans are not loaded yet")
 }
 
 // retire ends what the assembly after, if there is one, has not taken over.

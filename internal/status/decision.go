@@ -3,6 +3,7 @@ package status
 import (
 	"crypto/rand"
 	"encoding/base32"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,13 @@ type Decision struct {
 	Login     string    `json:"login,omitempty"`
 	QueueID   string    `json:"queue_id,omitempty"`
 }
+
+// Refuses reports a decision that keeps mail out for good, or would in mode
+// enforce.
+func (d Decision) Refuses() bool { return d.Action == "reject" || d.Action == "discard" }
+
+// Delays reports a decision that has mail wait, or would in mode enforce.
+func (d Decision) Delays() bool { return strings.HasPrefix(d.Action, "defer") || d.Action == "hold" }
 
 // NewID names a decision, in the SMTP reply and in the log line: eight
 // characters that can be read out on the telephone. One in a million million

@@ -86,6 +86,17 @@ func TestRecentOfManyAtOnce(t *testing.T) {
 	}
 }
 
+func TestWhatDecisionsDo(t *testing.T) {
+	for action, want := range map[string][2]bool{
+		"reject": {true, false}, "discard": {true, false}, "defer": {false, true}, "defer_if_permit": {false, true}, "hold": {false, true}, "prepend": {}, "": {},
+	} {
+		d := Decision{Action: action}
+		if got := [2]bool{d.Refuses(), d.Delays()}; got != want {
+			t.Errorf("%s: refuses, delays: %v, want %v", action, got, want)
+		}
+	}
+}
+
 func TestNewID(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {

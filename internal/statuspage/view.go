@@ -226,9 +226,9 @@ func decided(d status.Decision, now time.Time) decision {
 	out := decision{Decision: d, Time: at(d.At, now), Shadow: d.Mode == "shadow", By: strings.TrimSpace(d.Check + " " + d.Rule), Kind: "other"}
 	switch {
 	case out.Shadow:
-	case d.Action == "reject" || d.Action == "discard":
+	case d.Refuses():
 		out.Kind = "refused"
-	case strings.HasPrefix(d.Action, "defer") || d.Action == "hold":
+	case d.Delays():
 		out.Kind = "delayed"
 	}
 	out.Action = strings.ReplaceAll(d.Action, "_", " ")

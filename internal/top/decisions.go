@@ -77,14 +77,12 @@ func (a artist) by(d decision) string {
 // action is what was answered, or would be.
 func (a artist) action(d decision) Span {
 	text := clean(d.Action, a.ASCII)
-	if d.Mode == "shadow" {
-		return Span{"(" + text + ")", Dim}
-	}
-	word, _, _ := strings.Cut(strings.ToUpper(d.Action), " ")
 	switch {
-	case word == "REJECT" || strings.HasPrefix(word, "5"):
+	case d.Mode == "shadow":
+		return Span{"(" + text + ")", Dim}
+	case d.Refuses():
 		return Span{text, Bad}
-	case strings.HasPrefix(word, "DEFER") || strings.HasPrefix(word, "4"):
+	case d.Delays():
 		return Span{text, Poor}
 	}
 	return Span{text, Plain}
