@@ -15,6 +15,10 @@ import (
 // ErrImpatient is what Run returns when a second signal ends the drain.
 var ErrImpatient = errors.New("stopped by a second signal, before the drain was over")
 
+// sameSignal is how long a signal that comes again is the same one: timeout(1)
+// and kill(1) of a process group send it to the process twice.
+const sameSignal = time.Second
+
 // Process is the life of a daemon: started, reloaded, drained, ended. Fields
 // that are not set have the default that stands beside them.
 type Process struct {
@@ -30,7 +34,7 @@ type Process struct {
 //
 // The context of work ends at the first SIGTERM or SIGINT, or with ctx; work
 // then drains and returns. At a second such signal Run returns [ErrImpatient]
-// at once. Work calls ready when it serves: the service manager is told, and
+// at once, unless it is the first again within a second. Work calls ready when it serves: the service manager is told, and
 // the configuration counts as good. SIGHUP calls Reload, never two at a time
 // and not before ready; a signal that comes during a reload causes one more.
 // When Reload returns an error the old configuration is in force: so Reload
@@ -63,6 +67,8 @@ type run struct {
 	ready    func()
 	hangups  chan struct{} // one SIGHUP that is not yet heeded
 	stopping bool
+	stopper  os.Signal // which began the drain, if any did
+	stopped  time.Time // when it came
 
 	endWatchdog context.CancelFunc
 	helpers     sync.WaitGroup
@@ -122,9 +128,11 @@ func (r *run) watch(done <-chan error) error {
 			switch {
 			case sig == syscall.SIGHUP:
 				r.hangUp()
+			case r.stopping && sig == r.stopper && r.Now().Sub(r.stopped) < sameSignal:
 			case r.stopping:
 				return fmt.Errorf("%v: %w", sig, ErrImpatient)
 			default:
+				r.stopper, r.stopped = sig, r.Now()
 				r.drain(sig.String())
 			}
 		}

@@ -23,7 +23,6 @@ type life struct {
 	signals chan os.Signal
 	reg     *prometheus.Registry
 	log     *logtest.Log
-	now     time.Time
 	done    chan error
 }
 
@@ -35,7 +34,7 @@ func (l *life) start(reload func(context.Context) error, work func(context.Conte
 		Metrics: daemon.NewMetrics(l.reg),
 		Reload:  reload,
 		Signals: l.signals,
-		Now:     func() time.Time { return l.now },
+		Now:     time.Now,
 	}
 	go func() { l.done <- p.Run(l.t.Context(), work) }()
 }
@@ -113,6 +112,36 @@ func TestSecondSignalDoesNotWait(t *testing.T) {
 	})
 }
 
+func TestSameSignalAgain(t *testing.T) {
+	for name, test := range map[string]struct {
+		later time.Duration
+		takes time.Duration
+		err   error
+	}{
+		"at once":         {0, time.Minute, nil},
+		"within a second": {999 * time.Millisecond, time.Minute, nil},
+		"after a second":  {time.Second, time.Second, daemon.ErrImpatient},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &life{t: t}
+				l.start(nil, drains)
+				began := time.Now()
+				l.signals <- syscall.SIGTERM
+				time.Sleep(test.later)
+				l.signals <- syscall.SIGTERM
+				if err := <-l.done; !errors.Is(err, test.err) {
+					t.Errorf("Run returned %v", err)
+				}
+				if d := time.Since(began); d != test.takes {
+					t.Errorf("Run returned after %v", d)
+				}
+				time.Sleep(time.Minute) // the work that was left behind
+			})
+		})
+	}
+}
+
 func TestWorkThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("no database")
@@ -140,17 +169,19 @@ func TestParentContextDrains(t *testing.T) {
 
 func TestReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &life{t: t, now: time.Unix(1000, 0)}
+		l := &life{t: t}
+		began := float64(time.Now().Unix())
 		var fails error
 		reloads := 0
 		l.start(func(context.Context) error { reloads++; return fails }, drains)
 		synctest.Wait()
-		l.wantReload(1, 1000)
+		l.wantReload(1, began)
 
-		l.now, fails = time.Unix(2000, 500e6), errors.New("postern.yaml:3: unknown key")
+		time.Sleep(1500 * time.Millisecond)
+		fails = errors.New("postern.yaml:3: unknown key")
 		l.signals <- syscall.SIGHUP
 		synctest.Wait()
-		l.wantReload(0, 1000)
+		l.wantReload(0, began)
 		if !strings.Contains(l.log.String(), "old configuration stays") || !strings.Contains(l.log.String(), "postern.yaml:3: unknown key") {
 			t.Error("the log does not tell of the bad configuration")
 		}
@@ -158,7 +189,7 @@ func TestReload(t *testing.T) {
 		fails = nil
 		l.signals <- syscall.SIGHUP
 		synctest.Wait()
-		l.wantReload(1, 2000.5)
+		l.wantReload(1, began+1.5)
 		l.signals <- syscall.SIGTERM
 		if err := <-l.done; err != nil || reloads != 2 {
 			t.Errorf("Run returned %v after %d reloads", err, reloads)
