@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// away is how long a part stays dead.
+// away is how long a part stays dead at least.
 const away = 4 * time.Second
 
 // parts are killed in turn, by the names of their processes. Their places in
@@ -91,6 +91,16 @@ func (s *stack) fault(t *testing.T, process string) faultRow {
 	s.kill(t, process)
 	killed := time.Now()
 	time.Sleep(away)
+	if err := await("each stream has tried", func() error {
+		for _, each := range []*stream{known, unknown, login} {
+			if len(each.begun(killed, time.Now())) == 0 {
+				return errors.New("no attempt has begun and ended while the part was away")
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	returns := time.Now()
 	s.revive(t, process)
 	back := time.Now()
