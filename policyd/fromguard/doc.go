@@ -69,7 +69,7 @@
 // the envelope or the row has. Two domains that only folding makes one
 // (straße.example, strasse.example) stay two: the first is found by its xn--
 // row. What IDNA (RFC 5891) cannot convert is nobody's. Postfix converts
-// nothing, so for the envelope a host that takes SMTPUTF8 needs rows for both.
+// nothing: MAIL FROM has the spelling of the row.
 //
 // # Macros
 //
