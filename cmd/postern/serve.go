@@ -82,7 +82,7 @@ func runDaemon(ctx context.Context, r role, path string, stderr io.Writer) error
 	level.Set(logLevel(c.Log.Level))
 	hide, err := hideAddresses(c.Log)
 	if err != nil {
-		return badConfig(err)
+		return badConfig(c.At("log.key_file", err))
 	}
 	log, err := daemon.NewLogger(stderr, c.Log.Format, &level, hide)
 	if err != nil {

@@ -35,14 +35,14 @@ func newSRS(ctx context.Context, c *config.Config, w *works, before *srsService)
 	s := &srsService{config: c.SRSD}
 	path, err := c.SRSD.SecretsPath()
 	if err != nil {
-		return nil, badConfig(err)
+		return nil, badConfig(c.At("srsd.secrets_file", err))
 	}
 	secrets, err := srsd.ReadDatedSecrets(path, w.now())
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w: this process runs as user %d, which must be able to read it, by way of a group (mode 0640) or as the owner", err, os.Geteuid())
 	}
 	if err != nil {
-		return nil, badConfig(err)
+		return nil, badConfig(c.At("srsd.secrets_file", err))
 	}
 	rewriter, err := srs.New(rewriterOptions(c.SRSD))
 	if err != nil {

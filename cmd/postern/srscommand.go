@@ -123,7 +123,7 @@ func newSRSRotate() *cobra.Command {
 				return err
 			}
 			if *secrets, err = c.SRSD.SecretsPath(); err != nil {
-				return badConfig(err)
+				return badConfig(c.At("srsd.secrets_file", err))
 			}
 			if strings.HasPrefix(c.SRSD.SecretsFile, "credential:") {
 				again = "restart"

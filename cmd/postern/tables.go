@@ -77,7 +77,7 @@ func (a *assembly) databaseOptions() (store.Options, error) {
 	d := a.config.Database
 	password, openToAll, err := d.ReadPassword()
 	if err != nil {
-		return store.Options{}, badConfig(err)
+		return store.Options{}, badConfig(a.config.At("database.password_file", err))
 	}
 	if openToAll {
 		a.works.log.Warn("the database password can be read by everybody on this host: chmod o-r",

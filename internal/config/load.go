@@ -22,6 +22,9 @@ const maxFile = 4 << 20
 // is an *Error with file and line.
 func Load(path string) (*Config, error) {
 	text, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: name one with --config; docs/install.md makes one", err)
+	}
 	if err != nil {
 		return nil, &Error{path, 0, err}
 	}
