@@ -68,7 +68,8 @@ func newMigrate() *cobra.Command {
 }
 
 // run reads, plans, compares and perhaps applies.
-func (m *migration) run(ctx context.Context, stdin io.Reader, out, stderr io.Writer) error {
+func (m *migration) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
+	out := &checkedWriter{to: stdout}
 	source, err := migrate.Read(ctx, m.options)
 	if err != nil {
 		return badConfig(fmt.Errorf("migrate: %w", err))
@@ -80,7 +81,7 @@ func (m *migration) run(ctx context.Context, stdin io.Reader, out, stderr io.Wri
 	if plan.Empty() {
 		printNotes(out, source.Warnings(), plan.Notes)
 		fmt.Fprintf(out, "nothing to do: %s names no table that postern could take over\n", m.options.Dir)
-		return nil
+		return out.trouble("migrate: nothing was changed")
 	}
 	keys, err := plan.CollectKeys(ctx, m.keys, m.logs, stdin)
 	if err != nil {
@@ -96,6 +97,9 @@ func (m *migration) run(ctx context.Context, stdin io.Reader, out, stderr io.Wri
 		return temporary(fmt.Errorf("migrate: nothing was changed: %w", err))
 	}
 	printComparison(out, found)
+	if err := out.trouble("migrate: nothing was changed"); err != nil { // who has not seen the way back does not go
+		return err
+	}
 	if !m.apply && !m.prepare {
 		return nil
 	}
@@ -107,7 +111,7 @@ func (m *migration) run(ctx context.Context, stdin io.Reader, out, stderr io.Wri
 }
 
 // write changes the files, and says what comes next.
-func (m *migration) write(ctx context.Context, plan *migrate.Plan, out io.Writer) error {
+func (m *migration) write(ctx context.Context, plan *migrate.Plan, out *checkedWriter) error {
 	var backups []string
 	var err error
 	if m.apply {
@@ -123,7 +127,7 @@ func (m *migration) write(ctx context.Context, plan *migrate.Plan, out io.Writer
 		next = append(next, plan.Finish()...)
 	}
 	printWritten(out, backups, next...)
-	return nil
+	return out.trouble("migrate: the files were written, but not what comes next")
 }
 
 // compare asks both sides, with a progress bar where somebody looks on.

@@ -108,6 +108,14 @@ func TestMigrate(t *testing.T) {
 	if _, err := os.Stat(file); err == nil {
 		t.Error("postern.yaml was written without --apply")
 	}
+	var said bytes.Buffer
+	args := []string{"migrate", "--postfix", dir, "--config", file, "--apply"}
+	if status := run(context.Background(), args, nil, fullDisk{}, &said); status != 75 || said.String() != "postern: migrate: nothing was changed: print: no space left on device\n" {
+		t.Errorf("with a plan that nobody can read: status %d: %s", status, &said)
+	}
+	if now, _ := os.ReadFile(filepath.Join(dir, "main.cf")); !bytes.Equal(main, now) {
+		t.Errorf("main.cf was changed, and the way back is not told: %s", now)
+	}
 	if out := migrate(0, "--prepare"); !strings.Contains(out, "# now run:\ninstall -d -o postern") {
 		t.Errorf("after --prepare: %s", out)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 )
@@ -10,10 +11,7 @@ import (
 func printed(command string, out io.Writer, tell func(io.Writer) error) error {
 	w := &checkedWriter{to: out}
 	err := tell(w)
-	if w.err != nil {
-		return temporary(fmt.Errorf("%s: print: %w", command, w.err))
-	}
-	return err
+	return cmp.Or(w.trouble(command), err)
 }
 
 // checkedWriter remembers the first error.
@@ -28,4 +26,12 @@ func (w *checkedWriter) Write(p []byte) (int, error) {
 		w.err = err
 	}
 	return n, err
+}
+
+// trouble is the first error, after the stage; nil: all was printed.
+func (w *checkedWriter) trouble(stage string) error {
+	if w.err == nil {
+		return nil
+	}
+	return temporary(fmt.Errorf("%s: print: %w", stage, w.err))
 }
