@@ -49,7 +49,38 @@ func explain(o Options, err error) error {
 	if o.Driver == "sqlite" {
 		where += o.Path + ": "
 	}
-	return &Error{text: where + cause(err), err: err}
+	return &Error{text: where + cause(err) + schemaAdvice(o, err), err: err}
+}
+
+// schemaAdvice tells how a table of postern's is made that does not exist.
+func schemaAdvice(o Options, err error) string {
+	name := missingTable(err)
+	if _, ours := queries(o.Driver)[name]; !ours && name != Users {
+		return ""
+	}
+	if o.Driver == "sqlite" {
+		return ": load the schema: postern schema --driver sqlite | sqlite3 " + o.Path
+	}
+	return strings.TrimSuffix(": load the schema: postern schema | mariadb "+o.Name, " ")
+}
+
+// missingTable is the table that err says does not exist, or "".
+func missingTable(err error) string {
+	var (
+		server *mysql.MySQLError
+		file   *sqlite.Error
+	)
+	switch {
+	case errors.As(err, &server) && server.Number == 1146: // Table 'maildb.alias' doesn't exist, or in another language
+		if quoted := strings.Split(server.Message, "'"); len(quoted) > 1 {
+			return quoted[1][strings.LastIndexByte(quoted[1], '.')+1:]
+		}
+	case errors.As(err, &file): // SQL logic error: no such table: alias (1)
+		_, name, _ := strings.Cut(file.Error(), "no such table: ")
+		name, _, _ = strings.Cut(name, " ")
+		return strings.TrimPrefix(name, "main.")
+	}
+	return ""
 }
 
 // cause is the heart of err in at most 200 bytes.

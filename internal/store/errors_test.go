@@ -23,7 +23,9 @@ func TestExplain(t *testing.T) {
 		want         string
 		lost, server bool
 	}{
-		{"missing table", server(1146, "Table 'm.alias' doesn't exist"), "error 1146 (42S02): Table 'm.alias' doesn't exist", false, true},
+		{"missing table", server(1146, "Table 'm.alias' doesn't exist"), "error 1146 (42S02): Table 'm.alias' doesn't exist: load the schema: postern schema | mariadb m", false, true},
+		{"missing table of others", server(1146, "Table 'm.virtual' doesn't exist"), "error 1146 (42S02): Table 'm.virtual' doesn't exist", false, true},
+		{"missing table, no name", server(1146, "gone"), "error 1146 (42S02): gone", false, true},
 		{"rows are not told", server(1062, "Duplicate entry 'bob@example.com' for key"), "error 1062 (42S02)", false, true},
 		{"one line", server(1064, "near '\nselect'"), "error 1064 (42S02): near ' select'", false, true},
 		{"bounded", server(1064, strings.Repeat("ä", 500)), "error 1064 (42S02): " + strings.Repeat("ä", 90) + "…", false, true},
@@ -39,7 +41,7 @@ func TestExplain(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := explain(Options{Driver: "mysql"}, tt.err)
+			got := explain(Options{Driver: "mysql", Name: "m"}, tt.err)
 			if got.Error() != "database: "+tt.want {
 				t.Errorf("said %q, want %q", got, "database: "+tt.want)
 			}

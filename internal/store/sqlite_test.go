@@ -90,7 +90,7 @@ func TestSQLiteTrouble(t *testing.T) {
 			clear(text[100:]) // all but the header
 			return os.WriteFile(path, text, 0o644)
 		}, "is damaged"},
-		{"empty", func(path string) error { return os.WriteFile(path, nil, 0o644) }, "no such table: alias"},
+		{"empty", func(path string) error { return os.WriteFile(path, nil, 0o644) }, "no such table: alias (1): load the schema: postern schema --driver sqlite | sqlite3 /"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
