@@ -19,9 +19,23 @@ type Error struct {
 
 func (e *Error) Error() string {
 	if e.Line == 0 {
-		return fmt.Sprintf("%s: %v", e.File, e.Err)
+		return fmt.Sprintf("%s: %s", e.File, shortened(e.Err.Error()))
 	}
-	return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, shortened(e.Err.Error()))
+}
+
+// A complaint may quote a value, and a value may be as large as the file.
+const (
+	longestText = 2000 // bytes of a complaint
+	keptOfEnds  = 500  // of each end: what is wrong is said first, what would be right last
+)
+
+// shortened leaves the middle out of a text that is too long.
+func shortened(text string) string {
+	if len(text) <= longestText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:keptOfEnds], "") + " … " + strings.ToValidUTF8(text[len(text)-keptOfEnds:], "")
 }
 
 func (e *Error) Unwrap() error { return e.Err }
