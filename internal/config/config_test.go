@@ -177,6 +177,18 @@ func TestSecretsPath(t *testing.T) {
 	}
 }
 
+func TestByteOrderMark(t *testing.T) {
+	if c, err := Parse("f", []byte("\ufeffoperator: root@x.test\n")); err != nil || c.Operator != "root@x.test" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := Parse("f", []byte("\ufeffoperater: root@x.test\n")); err == nil || err.Error() != `f:1: unknown key "operater" at the top level: did you mean "operator"?` {
+		t.Errorf("%v", err)
+	}
+	if _, err := Parse("f", []byte("\ufeff")); err != nil {
+		t.Errorf("nothing else: %v", err)
+	}
+}
+
 func TestMissingFile(t *testing.T) {
 	_, err := Load("testdata/none.yaml")
 	if err == nil || err.Error() != "testdata/none.yaml: no such file or directory: name one with --config; docs/install.md makes one" {
@@ -190,6 +202,7 @@ func TestControlOf(t *testing.T) {
 	for text, want := range map[string]string{
 		"unknown_key: 1\ncontrol: here\n": filepath.Join(dir, "here"),
 		"control: /run/other\ncache: {}}": Defaults().Control, // no YAML
+		"\ufeffcontrol: here\n":            filepath.Join(dir, "here"),
 		"control: [a, b]\n":               Defaults().Control,
 		"":                                Defaults().Control,
 	} {

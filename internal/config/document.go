@@ -20,9 +20,14 @@ type document struct {
 	file *ast.File
 }
 
+// byteOrderMark is what editors elsewhere put before a text; it says nothing in
+// UTF-8.
+var byteOrderMark = []byte("\ufeff")
+
 // parseDocument reads the YAML of text, one document at most.
 func parseDocument(name string, text []byte) (*document, error) {
 	d := &document{name: name}
+	text = bytes.TrimPrefix(text, byteOrderMark)
 	if bytes.IndexByte(text, 0) >= 0 {
 		return nil, &Error{name, 0, errors.New("the file holds NUL bytes: it is not YAML text")}
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/rand"
 	"errors"
@@ -37,7 +38,7 @@ func Load(path string) (*Config, error) {
 func ControlOf(path string) string {
 	var named struct{ Control string }
 	if text, err := readFile(path); err == nil {
-		_ = yaml.Unmarshal(text, &named) // what cannot be read names nothing
+		_ = yaml.Unmarshal(bytes.TrimPrefix(text, byteOrderMark), &named) // what cannot be read names nothing
 	}
 	return absolute(filepath.Dir(path), cmp.Or(named.Control, Defaults().Control))
 }
