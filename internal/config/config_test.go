@@ -202,7 +202,7 @@ func TestControlOf(t *testing.T) {
 	for text, want := range map[string]string{
 		"unknown_key: 1\ncontrol: here\n": filepath.Join(dir, "here"),
 		"control: /run/other\ncache: {}}": Defaults().Control, // no YAML
-		"\ufeffcontrol: here\n":            filepath.Join(dir, "here"),
+		"\ufeffcontrol: here\n":           filepath.Join(dir, "here"),
 		"control: [a, b]\n":               Defaults().Control,
 		"":                                Defaults().Control,
 	} {
