@@ -61,17 +61,17 @@ packages:
 	$(GO) run ./internal/debian/install $(TEST_PACKAGES)
 
 race:
-	CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./...
 
 fuzz:
 	.ci/fuzz $(FUZZTIME)
 
 integration:
-	CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -p $(PARALLEL) -timeout 30m ./...
+	CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -p $(PARALLEL) -timeout 60m ./...
 
 # The first run makes the Debian 13 with debootstrap, from Debian's mirror.
 e2e-trixie:
-	POSTERN_DEBIAN=trixie CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -p $(PARALLEL) -timeout 30m ./internal/stack ./internal/packagetest/...
+	POSTERN_DEBIAN=trixie CGO_ENABLED=1 $(GO) test -race -tags integration -count=1 -p $(PARALLEL) -timeout 60m ./internal/stack ./internal/packagetest/...
 
 bench: packages
 	$(GO) run ./internal/bench $(BENCH_ARGS)

@@ -124,7 +124,7 @@ func (d *daemon) start(binary string) error {
 
 // awaitReady waits until Postfix's questions can be answered.
 func (d *daemon) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
 		if resp, err := http.Get("http://" + d.metrics + "/readyz"); err == nil {

@@ -20,6 +20,7 @@ import (
 	msgauth "github.com/emersion/go-msgauth/dkim"
 
 	"postern/internal/dkim"
+	"postern/internal/scratch"
 )
 
 // filter is a real OpenDKIM with the configuration that is shipped, in a folder
@@ -85,12 +86,10 @@ func shipped(t *testing.T, dir string, port int) string {
 // after edit.
 func start(t *testing.T, dir string, edit func(string) string) *filter {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := scratch.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	owner := opendkimUser(t)
 	run := filepath.Join(dir, "run")
 	if err := os.MkdirAll(run, 0o755); err != nil {

@@ -1,8 +1,6 @@
 package lookup
 
 import (
-	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,21 +33,6 @@ func protocols() []string { return []string{ProtocolSocketmap, ProtocolTCPTable}
 
 func results() []string {
 	return []string{ResultFound, ResultNotFound, ResultTemp, ResultPerm, ResultTimeout, ResultMalformed}
-}
-
-// Result names the outcome of a lookup.
-func Result(found bool, err error) string {
-	switch {
-	case err == nil && found:
-		return ResultFound
-	case err == nil:
-		return ResultNotFound
-	case IsPermanent(err):
-		return ResultPerm
-	case errors.Is(err, context.DeadlineExceeded):
-		return ResultTimeout
-	}
-	return ResultTemp
 }
 
 // Metrics counts lookups and what the cache made of them:

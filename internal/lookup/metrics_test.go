@@ -1,8 +1,6 @@
 package lookup_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -97,30 +95,6 @@ func TestObserveAllocatesNothing(t *testing.T) {
 	})
 	if n != 0 {
 		t.Errorf("%v allocations, want none", n)
-	}
-}
-
-func TestResult(t *testing.T) {
-	trouble := errors.New("connection refused")
-	tests := []struct {
-		found bool
-		err   error
-		want  string
-	}{
-		{true, nil, lookup.ResultFound},
-		{false, nil, lookup.ResultNotFound},
-		{false, trouble, lookup.ResultTemp},
-		{false, lookup.Unsure(trouble), lookup.ResultTemp},
-		{false, context.Canceled, lookup.ResultTemp},
-		{false, fmt.Errorf("query: %w", context.DeadlineExceeded), lookup.ResultTimeout},
-		{false, fmt.Errorf("query: %w", lookup.Permanent(trouble)), lookup.ResultPerm},
-	}
-	for _, tt := range tests {
-		t.Run(fmt.Sprint(tt.found, tt.err), func(t *testing.T) {
-			if got := lookup.Result(tt.found, tt.err); got != tt.want {
-				t.Errorf("got %s, want %s", got, tt.want)
-			}
-		})
 	}
 }
 

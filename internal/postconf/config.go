@@ -99,11 +99,6 @@ func (c *Config) Value(name string) string {
 	return c.View(nil).Value(name)
 }
 
-// Default is the default of name, not expanded.
-func (c *Config) Default(name string) (string, bool) {
-	return c.defaults.Get(name)
-}
-
 // ReadParameters reads a file of "name = value" lines, such as that of a
 // mysql_table(5), in the syntax of main.cf. $names are no more than text
 // there.

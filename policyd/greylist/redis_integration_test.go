@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/redis/go-redis/v9"
 
+	"postern/internal/scratch"
 	"postern/policyd"
 )
 
@@ -30,13 +32,11 @@ type redisServer struct {
 
 func startRedis(t *testing.T) *redisServer {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := scratch.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	r := &redisServer{dir: t.TempDir(), port: port}
+	r := &redisServer{dir: t.TempDir(), port: strconv.Itoa(port)}
 	r.start(t)
 	t.Cleanup(func() { r.kill() })
 	return r
