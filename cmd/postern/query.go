@@ -15,6 +15,7 @@ import (
 
 	"postern/internal/config"
 	"postern/internal/lookup"
+	"postern/internal/nearest"
 )
 
 // queryTimeout bounds one question of the command line.
@@ -91,6 +92,9 @@ func unknownMap(name string, set lookup.Set) error {
 		names = append(names, known)
 	}
 	slices.Sort(names)
+	if near := nearest.Word(name, names); near != "" {
+		return usage("no map %.100q: did you mean %q?", name, near)
+	}
 	return usage("no map %.100q: known are %s", name, strings.Join(names, ", "))
 }
 

@@ -62,27 +62,6 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-// usageOf does what usageArgs does, for cmd and all below it.
-func usageOf(cmd *cobra.Command) {
-	cmd.Args = usageArgs(cmd.Args)
-	for _, sub := range cmd.Commands() {
-		usageOf(sub)
-	}
-}
-
-// usageArgs gives wrong arguments the exit status of a usage error.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if check == nil {
-			return nil
-		}
-		if err := check(cmd, args); err != nil {
-			return usage("%w: see '%s --help'", err, cmd.CommandPath())
-		}
-		return nil
-	}
-}
-
 // configFlag adds --config to cmd.
 func configFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("config", config.DefaultFile, "configuration `file`")
