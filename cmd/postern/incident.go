@@ -59,6 +59,12 @@ func newIncident() *cobra.Command {
 	cmd.Flags().StringVar(&f.resume, "continue", "", "go on with the incident of that `ID`")
 	cmd.Flags().StringVar(&f.undo, "undo", "", "take the incident of that `ID` back")
 	cmd.Flags().BoolVar(&f.list, "list", false, "list the incidents that were begun on this host")
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if strings.HasSuffix(err.Error(), "--undo") || strings.HasSuffix(err.Error(), "--continue") { // without an ID
+			err = fmt.Errorf("%w: '%s --list' shows the IDs", err, cmd.CommandPath())
+		}
+		return usage("%w: see '%s --help'", err, cmd.CommandPath())
+	})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := f.check(args); err != nil {
 			return usage("incident: %w: see '%s --help'", err, cmd.CommandPath())

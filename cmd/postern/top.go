@@ -116,7 +116,7 @@ func topLive(cmd *cobra.Command, t top.Top, dir string) error {
 		err = t.Run(ctx, screen, answers)
 	}
 	if err != nil {
-		return temporary(fmt.Errorf("top: terminal %q: %w: use --once for one picture", os.Getenv("TERM"), err))
+		return usage("top: terminal %.100q: %w: use --once for one picture", os.Getenv("TERM"), err)
 	}
 	return nil
 }

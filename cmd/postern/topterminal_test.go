@@ -237,16 +237,18 @@ func TestTopInTerminal(t *testing.T) {
 		p.press(t, "exit\n")
 		ended(t, shell)
 	})
-	t.Run("unknown terminal", func(t *testing.T) {
-		p := newTerminal(t)
-		cmd := p.start(t, "env", append([]string{"TERM=none-such", "postern"}, top...)...)
-		var exit *exec.ExitError
-		if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitTemp {
-			t.Errorf("ended with %v", err)
-		}
-		p.await(t, `top: terminal "none-such": `)
-		p.restored(t)
-	})
+	for _, name := range []string{"none-such", "dumb", ""} {
+		t.Run("terminal "+name, func(t *testing.T) {
+			p := newTerminal(t)
+			cmd := p.start(t, "env", append([]string{"TERM=" + name, "postern"}, top...)...)
+			var exit *exec.ExitError
+			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitUsage {
+				t.Errorf("ended with %v", err)
+			}
+			p.await(t, fmt.Sprintf("top: terminal %q: ", name))
+			p.restored(t)
+		})
+	}
 }
 
 // startServe runs `postern serve` over SQLite until the test ends.
