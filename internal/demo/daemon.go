@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"text/template"
 	"time"
@@ -136,9 +137,9 @@ func (d *daemon) awaitReady(ctx context.Context) error {
 		select {
 		case err := <-d.died:
 			d.process = nil
-			return fmt.Errorf("demo: postern ended at once: %w:\n%s", err, d.log())
+			return fmt.Errorf("demo: postern ended at once: %w:\n%s", exit(err), d.lastWords())
 		case <-ctx.Done():
-			return fmt.Errorf("demo: postern is not ready: %w:\n%s", ctx.Err(), d.log())
+			return fmt.Errorf("demo: postern is not ready: %w:\n%s", ctx.Err(), d.lastWords())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -158,13 +159,33 @@ func (d *daemon) rewrite(ctx context.Context, address string) (string, error) {
 	return rewritten, nil
 }
 
-// log is what postern said.
-func (d *daemon) log() string {
+// exit is how postern ended.
+func exit(err error) error {
+	if err == nil {
+		return errors.New("exit status 0")
+	}
+	return err
+}
+
+// lastLines of the log are shown.
+const lastLines = 10
+
+// lastWords is the end of what postern said. If there is more, all of it is
+// moved to where it outlives the demo.
+func (d *daemon) lastWords() string {
 	text, err := os.ReadFile(d.stderr)
 	if err != nil {
 		return err.Error()
 	}
-	return string(text)
+	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	if len(lines) <= lastLines {
+		return strings.Join(lines, "\n")
+	}
+	rest := filepath.Dir(d.stderr) + ".log"
+	if err := os.Rename(d.stderr, rest); err != nil {
+		rest = err.Error()
+	}
+	return strings.Join(lines[len(lines)-lastLines:], "\n") + "\nthe whole log: " + rest
 }
 
 // stop drains postern.

@@ -12,7 +12,8 @@
 //
 // # What it leaves behind
 //
-// The Debian packages that it says it installs, and nothing else. It starts,
+// The Debian packages that it says it installs, and nothing else; if postern ends
+// by itself, its log, when that is long, in a file that is named. It starts,
 // stops and configures no service of the system. Where the installation of
 // Postfix would remove another mail server it stops and says so.
 //
@@ -144,7 +145,7 @@ func (h *host) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case err := <-h.daemon.died:
-		return fmt.Errorf("demo: postern ended: %w:\n%s", err, h.daemon.log())
+		return fmt.Errorf("demo: postern ended: %w:\n%s", exit(err), h.daemon.lastWords())
 	}
 }
 
