@@ -27,7 +27,8 @@ func newQuery() *cobra.Command {
 		Short: "Answer one key as Postfix would get it",
 		Long: "Answer one key as Postfix would get it. Exit status 0: found; 1: not found; 75: trouble.\n" +
 			"The maps are opened anew. With --explain a running daemon is asked, if one answers on its\n" +
-			"control socket, so that its memory and cache show; every key form that is tried is printed.",
+			"control socket, so that its memory and cache show, while the database is away, too; every key\n" +
+			"form that is tried is printed.",
 		Example: "  postern query virtual info@example.org\n  postern query --explain everyone info+news@example.org",
 		Args:    cobra.ExactArgs(2),
 	}
@@ -59,6 +60,9 @@ func query(ctx context.Context, out io.Writer, path string, explained bool, name
 	e, err := queryAlone(ctx, c, name, key)
 	if err != nil {
 		return err
+	}
+	if !explained && e.Error != "" && len(controlSockets(c.Control)) > 0 {
+		e.Error += ": --explain asks the running daemon"
 	}
 	if explained {
 		fmt.Fprintf(out, "no daemon answers in %s: opened the maps anew\n", c.Control)
