@@ -139,7 +139,7 @@ func TestDryRun(t *testing.T) {
 	for line, want := range map[string]string{
 		"query virtual info@example.org":                 "",
 		"query --explain virtual info@example.org":       "",
-		"query virtual":                                  "arg",
+		"query virtual":                                  "needs MAP and KEY",
 		"query --explian virtual info@example.org":       "unknown flag",
 		"qeury virtual info@example.org":                 `no command "qeury"`,
 		"ban ad example.com":                             `no command "ad"`,
