@@ -50,7 +50,7 @@ type stateSettings struct {
 func (a *assembly) openPolicyState(before *assembly) (*policyState, error) {
 	settings, err := a.stateSettings()
 	if err != nil {
-		return nil, err
+		return nil, a.config.At("policyd", err)
 	}
 	if before != nil && before.policy != nil && before.policy.state.settings.same(settings) {
 		return before.policy.state, nil
