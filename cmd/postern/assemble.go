@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	stdmaps "maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -148,8 +149,8 @@ func (a *assembly) openLookups(before *assembly) error {
 	}
 	a.set = a.builtInSet()
 	var problems []error
-	for name, m := range a.config.Maps {
-		if err := a.openRaw(name, m); err != nil {
+	for _, name := range slices.Sorted(stdmaps.Keys(a.config.Maps)) {
+		if err := a.openRaw(name, a.config.Maps[name]); err != nil {
 			problems = append(problems, badConfig(a.config.At("maps."+name+".cf", fmt.Errorf("map %s: %w", name, err))))
 		}
 	}

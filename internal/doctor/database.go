@@ -57,12 +57,20 @@ func checkDatabase(ctx context.Context, h *Host, f *findings) {
 	h.checkClock(ctx, f)
 }
 
+// schemaCommand makes the tables that are missing, and keeps what is there.
+func (h *Host) schemaCommand() string {
+	if d := h.Config.Database; d.Driver == "sqlite" {
+		return "postern schema --driver sqlite | sqlite3 " + d.Path
+	}
+	return "postern schema | mariadb " + h.Config.Database.Name
+}
+
 // tableTrouble says why a table cannot be read.
 func (f *findings) tableTrouble(h *Host, table string, err error) {
 	at := "table " + table
 	switch {
 	case store.MissingTable(err):
-		f.add("table-missing", at, "postern schema | mariadb "+h.Config.Database.Name, "postern cannot load it, and what needs it answers TEMP: %v", err)
+		f.add("table-missing", at, h.schemaCommand(), "postern cannot load it, and what needs it answers TEMP: %v", err)
 	case store.MissingRight(err):
 		f.add("database-right", at, "GRANT SELECT ON "+h.Config.Database.Name+".* TO the user "+h.Config.Database.User, "postern cannot load it, and what needs it answers TEMP: %v", err)
 	default:
@@ -73,7 +81,7 @@ func (f *findings) tableTrouble(h *Host, table string, err error) {
 // checkAdditions looks for what postern adds to the schema.
 func (h *Host) checkAdditions(ctx context.Context, f *findings) {
 	if _, err := h.Database.Select(ctx, "SELECT ban_pattern FROM api_bans LIMIT 1"); err != nil && !store.MissingTable(err) && !store.MissingRight(err) {
-		f.add("ban-pattern-missing", "table api_bans", "postern schema | mariadb "+h.Config.Database.Name+" (it adds the column and keeps the rows)",
+		f.add("ban-pattern-missing", "table api_bans", h.schemaCommand()+" (it adds the column and keeps the rows)",
 			"a .cf file that selects ban_pattern answers TEMP, and all mail that asks it is deferred")
 	}
 	_, err := h.Database.Select(ctx, "SELECT 1 FROM postern_change LIMIT 1")
@@ -82,10 +90,10 @@ func (h *Host) checkAdditions(ctx context.Context, f *findings) {
 		f.add("feed-missing", "table postern_change", "GRANT SELECT ON "+h.Config.Database.Name+".* TO the user "+h.Config.Database.User,
 			"the change feed cannot be read: a new alias is known after tables.refresh (%v), not within a second", time.Duration(h.Config.Tables.Refresh))
 	case err != nil && h.feedTriggers(ctx) > 0:
-		f.add("feed-orphaned", "table postern_change", "postern schema | mariadb "+h.Config.Database.Name,
+		f.add("feed-orphaned", "table postern_change", h.schemaCommand(),
 			"triggers write to this table, which does not exist: every change of a domain, alias, handle, sender or ban fails (error 1146)")
 	case err != nil:
-		f.add("feed-missing", "table postern_change", "postern schema | mariadb "+h.Config.Database.Name,
+		f.add("feed-missing", "table postern_change", h.schemaCommand(),
 			"there is no change feed: a new alias is known after tables.refresh (%v), not within a second", time.Duration(h.Config.Tables.Refresh))
 	default:
 		h.checkTriggers(ctx, f)
@@ -95,7 +103,7 @@ func (h *Host) checkAdditions(ctx context.Context, f *findings) {
 // checkTriggers counts the triggers of the feed where they can be seen.
 func (h *Host) checkTriggers(ctx context.Context, f *findings) {
 	if n := h.feedTriggers(ctx); n > 0 && n < 15 {
-		f.add("feed-incomplete", "table postern_change", "postern schema | mariadb "+h.Config.Database.Name, "%d of its 15 triggers are there: changes that the others would note are seen after the hourly reload", n)
+		f.add("feed-incomplete", "table postern_change", h.schemaCommand(), "%d of its 15 triggers are there: changes that the others would note are seen after the hourly reload", n)
 	}
 }
 
