@@ -60,13 +60,12 @@ func (h *Handler) ServeRequest(ctx context.Context, r *bufio.Reader, w *bufio.Wr
 	return writeReply(w, d.Action.withID(d.ID))
 }
 
-// tell has log and tap know, and gives the id of the decision. On the way of a
+// tell has log, Recent and tap know, and gives the id of the decision. On the way of a
 // DUNNO that nobody wants to see, the decision is never put on the heap.
 func (h *Handler) tell(ctx context.Context, q *Request, d Decision) (id string) {
 	if !d.Action.IsDunno() || len(d.Shadows) > 0 {
 		d.ID = h.newID()
-		h.log(ctx, q, &d)
-		h.remember(q, &d)
+		h.record(ctx, q, &d)
 	}
 	if h.Tap != nil {
 		h.Tap.Tap(q, d)
@@ -81,24 +80,28 @@ func (h *Handler) newID() string {
 	return status.NewID()
 }
 
-// log writes one line for what was decided, and one for each verdict in
-// shadow. DUNNO is not logged: three of them a mail would fill the journal.
-func (h *Handler) log(ctx context.Context, q *Request, d *Decision) {
-	if h.Log == nil {
-		return
-	}
+// record has log and Recent know of what was decided, and of each verdict in
+// shadow. DUNNO is left out: three of them a mail would fill the journal.
+func (h *Handler) record(ctx context.Context, q *Request, d *Decision) {
 	for _, s := range d.Shadows {
-		h.logVerdict(ctx, q, d.ID, "shadow", s.Check, &s.Verdict)
+		h.recordVerdict(ctx, q, d.ID, "shadow", s.Check, &s.Verdict)
 	}
 	if !d.Action.IsDunno() {
 		v := Verdict{Action: d.Action, Rule: d.Rule, Reason: d.Reason, Routine: d.Routine}
-		h.logVerdict(ctx, q, d.ID, "enforce", d.Check, &v)
+		h.recordVerdict(ctx, q, d.ID, "enforce", d.Check, &v)
 	}
 }
 
-// logVerdict hands the line to the handler itself, as a slog.Logger would look up
-// the place in the program each time.
-func (h *Handler) logVerdict(ctx context.Context, q *Request, id, mode, check string, v *Verdict) {
+func (h *Handler) recordVerdict(ctx context.Context, q *Request, id, mode, check string, v *Verdict) {
+	if h.Log != nil {
+		h.log(ctx, q, id, mode, check, v)
+	}
+	h.remember(q, id, mode, check, v)
+}
+
+// log writes a line. It hands it to the handler itself, as a slog.Logger would
+// look up the place in the program each time.
+func (h *Handler) log(ctx context.Context, q *Request, id, mode, check string, v *Verdict) {
 	level := slog.LevelInfo
 	if v.Routine {
 		level = slog.LevelDebug

@@ -2,20 +2,9 @@ package policyd
 
 import "postern/internal/status"
 
-// remember has who looks know of a decision as the log tells it, those in shadow
-// included. What most mail gets (Routine) is left out: it would push out the
-// rest.
-func (h *Handler) remember(q *Request, d *Decision) {
-	for _, s := range d.Shadows {
-		h.rememberVerdict(q, d.ID, "shadow", s.Check, &s.Verdict)
-	}
-	if !d.Action.IsDunno() {
-		v := Verdict{Action: d.Action, Rule: d.Rule, Reason: d.Reason, Routine: d.Routine}
-		h.rememberVerdict(q, d.ID, "enforce", d.Check, &v)
-	}
-}
-
-func (h *Handler) rememberVerdict(q *Request, id, mode, check string, v *Verdict) {
+// remember has who looks know of a verdict as the log tells it. What most mail
+// gets (Routine) is left out: it would push out the rest.
+func (h *Handler) remember(q *Request, id, mode, check string, v *Verdict) {
 	if v.Routine {
 		return
 	}

@@ -17,16 +17,16 @@ func judged(action Action) *Decision {
 func TestRecentKeepsShadowsAndNoRoutine(t *testing.T) {
 	h := Handler{Recent: status.NewRecent(stars, nil)}
 	d := &Decision{ID: "A", Shadows: []ShadowDecision{{Check: "greylist", Verdict: Verdict{Action: Refuse(554, "5.7.1", "no"), Reason: "early"}}}}
-	h.remember(&Request{}, d)
+	h.record(t.Context(), &Request{}, d)
 	routine := judged(Refuse(554, "5.7.1", "no"))
 	routine.Routine = true
-	h.remember(&Request{}, routine)
+	h.record(t.Context(), &Request{}, routine)
 	got := h.Recent.List()
 	if len(got) != 1 || got[0].Mode != "shadow" || got[0].Check != "greylist" {
 		t.Errorf("%+v", got)
 	}
 	h.Recent = nil
-	h.remember(&Request{}, d)
+	h.record(t.Context(), &Request{}, d)
 }
 
 // stars hides a text and says of which field it was.
