@@ -161,12 +161,8 @@ func againstCircles(desk *admin.Desk) func(context.Context, *store.Edit, store.S
 		if path == "" || err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("it would lead in a circle: %s: change one of them, then 'postern %s enable %s'", path, adminNoun(row.Table), row.Key), nil
+		return fmt.Sprintf("it would lead in a circle: %s: change one of them, then 'postern %s enable %s'", path, rowKindOf(row.Table).noun, row.Key), nil
 	}
-}
-
-func adminNoun(table string) string {
-	return map[string]string{store.Aliases: "alias", store.Handles: "handle"}[table]
 }
 
 // settle waits for what is under way.
