@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -34,18 +33,7 @@ func TestWhyBansAreMissing(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	serve := exec.Command("postern", "serve", "--config", path)
-	var log strings.Builder
-	serve.Stderr = &log
-	if err := serve.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = serve.Process.Signal(syscall.SIGTERM)
-		if err := serve.Wait(); err != nil || t.Failed() {
-			t.Logf("serve: %v\n%s", err, log.String())
-		}
-	})
+	startConfigured(t, path)
 	var said []byte
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		said, _ = exec.Command("postern", "health", "--config", path).Output() // not ready is an exit status of its own

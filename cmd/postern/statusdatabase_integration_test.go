@@ -10,11 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 	"postern/internal/status"
 	"postern/socketmap"
 )
@@ -59,27 +59,12 @@ func (at socketmapAt) ask(t *testing.T, name string) error {
 
 // TestStatusOfDatabases tells who refuses us from who lacks a table, by name.
 func TestStatusOfDatabases(t *testing.T) {
-	m, err := scratch.StartMariaDB(t.Context(), scratch.MariaDBOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.Stop() })
+	m := scratchtest.MariaDB(t, scratch.MariaDBOptions{})
 	if err := m.Exec(t.Context(), "CREATE DATABASE legacy; CREATE TABLE legacy.pairs (k VARCHAR(9), v VARCHAR(9)); INSERT INTO legacy.pairs VALUES ('a', 'b'); CREATE USER legacy IDENTIFIED BY 'right'; GRANT ALL ON legacy.* TO legacy"); err != nil {
 		t.Fatal(err)
 	}
 	path, maps, metrics := twoDatabases(t, m)
-	serve := exec.Command("postern", "serve", "--config", path)
-	var log strings.Builder
-	serve.Stderr = &log
-	if err := serve.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = serve.Process.Signal(syscall.SIGTERM)
-		if err := serve.Wait(); err != nil || t.Failed() {
-			t.Logf("serve: %v\n%s", err, log.String())
-		}
-	})
+	startConfigured(t, path)
 	refused, legacy := m.Addr()+"/"+m.Database(), m.Addr()+"/legacy"
 	awaitStates(t, path, map[string]string{refused: "refuses us", legacy: "not asked yet"})
 	if err := maps.ask(t, "good"); err != nil {

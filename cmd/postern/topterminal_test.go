@@ -267,18 +267,7 @@ func startServe(t *testing.T) (dir, address string) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("postern", "serve", "--config", path)
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil || t.Failed() {
-			t.Logf("serve: %v\n%s", err, log.String())
-		}
-	})
+	startConfigured(t, path)
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if text, err := exec.Command("postern", "top", "--once", "--config", path).Output(); err == nil && bytes.Contains(text, []byte("serve ready")) {
 			return dir, address
