@@ -6,12 +6,14 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
-	// lastCall is the time to accept those whom the kernel had let in when the
-	// stop came. Without it they would be reset when the listener closes.
-	lastCall = time.Millisecond
+	// lastMoment is how long a connection that waits is waited for, should
+	// another process take it.
+	lastMoment = 100 * time.Millisecond
 
 	// firstPause and longestPause bound the waits after errors of accept.
 	firstPause   = 5 * time.Millisecond
@@ -21,7 +23,11 @@ const (
 // accept fills the house until ctx ends or the listener is closed.
 func (h *house) accept(ctx context.Context, ln net.Listener) {
 	defer ln.Close()
-	defer context.AfterFunc(ctx, func() { callLast(ln) })()
+	woken := make(chan struct{})
+	defer context.AfterFunc(ctx, func() {
+		acceptWithin(ln, 0)
+		close(woken)
+	})()
 	var pause time.Duration
 	for h.takePlace(ctx) {
 		conn, err := ln.Accept()
@@ -32,6 +38,8 @@ func (h *house) accept(ctx context.Context, ln net.Listener) {
 		}
 		<-h.places
 		if ctx.Err() != nil {
+			<-woken // or its deadline would be the one of the last call
+			h.lastCall(ln)
 			return
 		}
 		if errors.Is(err, net.ErrClosed) {
@@ -42,10 +50,43 @@ func (h *house) accept(ctx context.Context, ln net.Listener) {
 	}
 }
 
-// callLast makes accept return, at once or soon.
-func callLast(ln net.Listener) {
+// lastCall accepts those whom the kernel had let in when the stop came: they
+// would be reset when the listener closes. It ends when nobody waits, or with
+// the last place; a stream of newcomers does not keep it up.
+func (h *house) lastCall(ln net.Listener) {
+	for range h.limits.Connections {
+		if !awaited(ln) {
+			return
+		}
+		select {
+		case h.places <- struct{}{}:
+		default:
+			return
+		}
+		acceptWithin(ln, lastMoment)
+		conn, err := ln.Accept()
+		if err != nil {
+			<-h.places
+			return
+		}
+		h.enter(conn)
+	}
+}
+
+// awaited reports whether somebody waits to be accepted. It looks past the
+// deadline, which would keep an accept from looking.
+func awaited(ln net.Listener) (waits bool) {
+	control(ln, func(fd int) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		waits = err == nil && n > 0
+	})
+	return waits
+}
+
+// acceptWithin makes accept return after the time, by an error if not before.
+func acceptWithin(ln net.Listener, limit time.Duration) {
 	if d, ok := ln.(interface{ SetDeadline(time.Time) error }); ok {
-		if d.SetDeadline(time.Now().Add(lastCall)) == nil {
+		if d.SetDeadline(time.Now().Add(limit)) == nil {
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -78,6 +79,29 @@ func TestStopDuringAcceptErrors(t *testing.T) {
 		began := time.Now()
 		if err := v.stopped(); err != nil || time.Since(began) != 0 {
 			t.Errorf("stopped after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+// Those whom the kernel let in before the stop are answered, as many as they
+// are and although nobody had accepted them.
+func TestStopAnswersWhoWasLetIn(t *testing.T) {
+	sockets(t, func(t *testing.T, ln net.Listener) {
+		var waiting []net.Conn
+		for range 100 {
+			c := dial(t, ln)
+			send(t, c, "hello\n")
+			waiting = append(waiting, c)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		server := &serve.Server{Daemon: "test", Handler: serve.HandlerFunc(shout)}
+		if err := server.Serve(ctx, ln); err != nil {
+			t.Error(err)
+		}
+		for _, c := range waiting {
+			want(t, c, "HELLO\n")
+			wantClosed(t, c)
 		}
 	})
 }

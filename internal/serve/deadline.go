@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// drainRest is the time that the rest of a request has to arrive during a
-// drain. Postfix sends a request in one piece, so what is not here in a few
-// round trips will not come.
+// drainRest is the time that the rest of a request, or the first one of a
+// connection, has to arrive during a drain. Postfix connects to ask and sends a
+// request in one piece, so what is not here in a few round trips will not come.
 const drainRest = 2 * time.Second
 
 // Read is called when the buffer has run empty: it sends the replies that are

@@ -45,10 +45,10 @@
 // When the context of [Server.Serve] ends, the peers that the kernel has
 // already let in are accepted, the listener is closed, and the drain begins.
 // After LameDuck (normally none) an idle connection is closed, unless a
-// request of its has already arrived, or it was accepted so recently that its
-// first must be on its way: these are still answered. A connection
-// in the middle of a request finishes it, if the rest of the request comes
-// within two seconds. What is not done after Drain is cut off. Closing the listener instead of ending the context drains the same way.
+// request of its has already arrived, or its first must be on its way: these
+// are still answered. The first request of a connection, and the rest of one
+// that has begun, have two seconds to come. What is not done after Drain is cut
+// off. Closing the listener instead of ending the context drains the same way.
 // A request that arrives in the instant of closing meets a closed connection;
 // Postfix asks again at once on a new one (socketmap_table(5), policy), or
 // after a second (tcp_table(5)).

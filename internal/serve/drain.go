@@ -82,20 +82,26 @@ func (h *house) emptyWithin(limit time.Duration, hurry <-chan struct{}) bool {
 // received reports whether bytes of the peer have arrived that nobody has
 // read. It looks past the deadline, which would keep a read from looking.
 func received(c net.Conn) bool {
-	sc, ok := c.(syscall.Conn)
+	n := 0
+	control(c, func(fd int) {
+		var b [1]byte
+		n, _, _ = unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	})
+	return n > 0
+}
+
+// control calls f with the descriptor of a connection or a listener, if it has
+// one that is open.
+func control(socket any, f func(fd int)) {
+	sc, ok := socket.(syscall.Conn)
 	if !ok {
-		return false
+		return
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return false
+		return
 	}
-	n := 0
-	err = raw.Control(func(fd uintptr) {
-		var b [1]byte
-		n, _, _ = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	})
-	return err == nil && n > 0
+	raw.Control(func(fd uintptr) { f(int(fd)) })
 }
 
 // linger ends our half and reads what the peer is still sending, within

@@ -216,23 +216,30 @@ func TestDrainMeetsDeadlinesBeingSet(t *testing.T) {
 	}
 }
 
-// Who was let in just before the stop came to ask, so the question is awaited.
+// Who was let in and has not asked came to ask, so the question is awaited.
 func TestDrainAwaitsTheQuestionOfANewcomer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ln := newPipes()
 		v := start(t, ln, &serve.Server{Handler: serve.HandlerFunc(shout)})
-		silent := ln.dial()
+		silent, slow := ln.dial(), ln.dial()
 		time.Sleep(time.Second)
 		newcomer := ln.dial()
 		synctest.Wait()
 		v.stop()
+		began := time.Now()
+		time.Sleep(1900 * time.Millisecond)
+		for _, c := range []net.Conn{slow, newcomer} {
+			ask(t, c, "hello")
+			wantClosed(t, c)
+		}
 		wantClosed(t, silent)
-		time.Sleep(time.Second)
-		ask(t, newcomer, "hello")
-		wantClosed(t, newcomer)
+		if d := time.Since(began); d != 2*time.Second {
+			t.Errorf("the silent one went after %v", d)
+		}
 		if err := <-v.done; err != nil {
 			t.Error(err)
 		}
 		v.wantEnd("drained", 2)
+		v.wantEnd("unasked", 1)
 	})
 }

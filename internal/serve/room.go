@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// patience is how long a newcomer is safe from making room and from a
-	// stop: its request is on its way, and the way may cross an ocean.
+	// patience is how long a newcomer is safe from making room: its request
+	// is on its way, and the way may cross an ocean.
 	patience = 100 * time.Millisecond
 
 	// roomEvery is the pause between two looks for somebody who can go.

@@ -60,21 +60,16 @@ func (x *exchange) serve(ctx context.Context, handler Handler) (end, error) {
 }
 
 // await waits for the first byte of a request. A drain wakes it; a request
-// that has arrived or must be on its way is still answered.
+// that has arrived is still answered, and so is the first of a peer: nobody
+// connects but to ask. A client that lost its connection to this very stop may
+// be back already, and must not lose a second one, however slowly it asks.
 func (x *exchange) await() error {
 	_, err := x.r.Peek(1)
-	if errors.Is(err, os.ErrDeadlineExceeded) && x.cause() == endDrained && (x.isNew() || received(x.Conn)) {
+	if errors.Is(err, os.ErrDeadlineExceeded) && x.cause() == endDrained && (!x.asked.Load() || received(x.Conn)) {
 		x.begun = true
 		_, err = x.r.Peek(1)
 	}
 	return err
-}
-
-// isNew reports whether the peer was let in so recently that its request is on
-// its way: nobody connects but to ask. A client that lost its connection to
-// this very stop may be back already, and must not lose a second one.
-func (x *exchange) isNew() bool {
-	return !x.asked.Load() && x.house.now()-x.accepted < patience
 }
 
 // part ends the connection on the handler's word.
