@@ -64,10 +64,8 @@ func (d *document) decode(into any) error {
 // nearest node above it that the file has.
 func (d *document) line(path string) int {
 	for path != "" && path != "$" {
-		if p, err := yaml.PathString(path); err == nil {
-			if node, err := p.FilterFile(d.file); err == nil && node != nil && node.GetToken() != nil {
-				return nodeLine(node)
-			}
+		if node := d.node(path); node != nil {
+			return nodeLine(node)
 		}
 		cut := strings.LastIndexAny(path, ".[")
 		if cut < 0 {
@@ -76,6 +74,19 @@ func (d *document) line(path string) int {
 		path = path[:cut]
 	}
 	return 0
+}
+
+// node is the node at path; nil if the file has none there.
+func (d *document) node(path string) ast.Node {
+	p, err := yaml.PathString(path)
+	if err != nil {
+		return nil
+	}
+	node, err := p.FilterFile(d.file)
+	if err != nil || node == nil || node.GetToken() == nil {
+		return nil
+	}
+	return node
 }
 
 // nodeLine is where the reader looks for a node: a mapping's token is its

@@ -38,10 +38,9 @@ func (v *validator) word(path, what, got string, known []string) {
 	v.fail(path, "%s %q is not known: write one of %s", what, got, strings.Join(known, ", "))
 }
 
-// has reports whether the file itself names path.
-func (v *validator) has(path string) bool {
-	head, _, _ := strings.Cut(strings.TrimPrefix(path, "$."), ".")
-	return !v.empty() && v.line("$."+head) > 0 && v.line(path) > 0
+// hasAny reports whether the file itself gives one of the fields of a block.
+func (v *validator) hasAny(block string, fields ...string) bool {
+	return !v.empty() && slices.ContainsFunc(fields, func(field string) bool { return v.node(block+"."+field) != nil })
 }
 
 func (v *validator) config(c *Config) {
@@ -102,7 +101,7 @@ func (v *validator) database(d *Database) {
 		}
 		return
 	}
-	if v.has("$.database") && d.Name == "" {
+	if d.Name == "" && v.hasAny("$.database", "driver", "hosts", "user", "password", "password_file", "tls") {
 		v.fail("$.database", "the database needs a name: the one that holds the tables")
 	}
 	if len(d.Hosts) == 0 {
