@@ -39,7 +39,7 @@ func Rotate(path string, from, now time.Time) (Rotation, error) {
 	case mode&0o007 != 0:
 		return Rotation{}, openToOthers(path, mode)
 	default:
-		if old, err = parseDated(path, text); err != nil {
+		if old, err = ParseDatedSecrets(path, text); err != nil {
 			return Rotation{}, err
 		}
 	}

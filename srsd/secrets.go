@@ -58,7 +58,7 @@ func ReadDatedSecrets(path string, now time.Time) ([]Secret, error) {
 	if mode&0o007 != 0 {
 		return nil, openToOthers(path, mode)
 	}
-	secrets, err := parseDated(path, text)
+	secrets, err := ParseDatedSecrets(path, text)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +68,9 @@ func ReadDatedSecrets(path string, now time.Time) ([]Secret, error) {
 	return secrets, nil
 }
 
-// parseDated reads the lines.
-func parseDated(path string, text []byte) ([]Secret, error) {
+// ParseDatedSecrets reads the text of a secrets file of the native face, which
+// came from path.
+func ParseDatedSecrets(path string, text []byte) ([]Secret, error) {
 	var secrets []Secret
 	n := 0
 	for line := range bytes.Lines(text) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"postern/internal/postconf"
+	"postern/srsd"
 )
 
 // secretKinds are the findings of checkSecrets.
@@ -14,8 +15,13 @@ func secretKinds() []Kind {
 		{"secret-readable", Error, "others on this host can read a password or a key"},
 		{"secret-missing", Error, "a file with a password or a key is not there: the daemon does not start, or its maps answer TEMP"},
 		{"secret-unseen", Note, "a file with a password or a key could not be looked at"},
+		{"secret-short", Warning, "a secret of SRS can be guessed from an address that it signed: who has it sends mail through this host to anywhere"},
 	}
 }
+
+// shortestSecret is the length in bytes from which a secret of SRS is beyond
+// guessing if it was made at random, be it in hexadecimal digits or in base64.
+const shortestSecret = 16
 
 // secret is a file that others shall not read.
 type secret struct {
@@ -24,6 +30,7 @@ type secret struct {
 
 // checkSecrets looks at who may read what.
 func checkSecrets(_ context.Context, h *Host, f *findings) {
+	checkShortSecrets(h, f)
 	for _, s := range h.secrets() {
 		// a unit may pass another file than the one that commands read
 		file, passed := strings.CutPrefix(s.path, "credential:")
@@ -39,6 +46,28 @@ func checkSecrets(_ context.Context, h *Host, f *findings) {
 			f.add("secret-unseen", s.at, "run postern check as root", "%s (%s) was not looked at: %v", s.path, s.what, reason(err))
 		case info.Mode.Perm()&0o007 != 0:
 			f.add("secret-readable", s.path, "chmod o-rwx "+s.path, "%s (%s) has mode %04o, owner %s:%s: every program on this host can read it", s.path, s.what, info.Mode.Perm(), info.Owner, info.Group)
+		}
+	}
+}
+
+// checkShortSecrets looks at the lines of the SRS secrets. What cannot be read is
+// told by others.
+func checkShortSecrets(h *Host, f *findings) {
+	if h.Config == nil || h.Config.SRSD == nil {
+		return
+	}
+	path := strings.TrimPrefix(h.Config.SRSD.SecretsFile, "credential:")
+	text, err := h.Files.Read(path)
+	if err != nil {
+		return
+	}
+	secrets, err := srsd.ParseDatedSecrets(path, text)
+	if err != nil {
+		return
+	}
+	for i, s := range secrets {
+		if len(s.Text) < shortestSecret {
+			f.add("secret-short", path, "postern srs rotate, then delete the short one: at once, or after 22 days if bounces to mail that has left shall arrive", "secret %d of SRS has %d bytes: it can be found by trying with one address that it signed, and who has it sends mail through this host to anywhere", i+1, len(s.Text))
 		}
 	}
 }
