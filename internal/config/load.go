@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -56,13 +55,8 @@ func Parse(name string, text []byte) (*Config, error) {
 	}
 	v := &validator{document: d}
 	v.config(c)
-	if len(v.problems) > 0 {
-		slices.SortStableFunc(v.problems, func(a, b *Error) int { return a.Line - b.Line })
-		errs := make([]error, len(v.problems))
-		for i, p := range v.problems {
-			errs[i] = p
-		}
-		return nil, errors.Join(errs...)
+	if err := v.complaints(); err != nil {
+		return nil, err
 	}
 	c.resolve(filepath.Dir(name))
 	c.source = d

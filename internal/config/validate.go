@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -14,6 +15,9 @@ import (
 	"postern/srsd"
 )
 
+// mostComplaints fit on a screen or two; a file with more has one cause.
+const mostComplaints = 40
+
 // validator collects every complaint about one file.
 type validator struct {
 	*document
@@ -24,6 +28,19 @@ type validator struct {
 // fail adds a complaint about the node at path.
 func (v *validator) fail(path, format string, args ...any) {
 	v.problems = append(v.problems, &Error{v.name, v.line(path), fmt.Errorf(format, args...)})
+}
+
+// complaints are those about the first lines, one below the other.
+func (v *validator) complaints() error {
+	slices.SortStableFunc(v.problems, func(a, b *Error) int { return a.Line - b.Line })
+	var errs []error
+	for _, p := range v.problems[:min(len(v.problems), mostComplaints)] {
+		errs = append(errs, p)
+	}
+	if more := len(v.problems) - len(errs); more > 0 {
+		errs = append(errs, fmt.Errorf("%s: and %d more like these", v.name, more))
+	}
+	return errors.Join(errs...)
 }
 
 // word demands one of the known words, or nothing.
