@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -66,6 +67,18 @@ func (p *prober) logs(mark int, text string) error {
 		}
 	}
 	return fmt.Errorf("the log has no %q within %v", text, p.patience)
+}
+
+// deferred waits for a message in that queue. The log tells of its delivery a
+// moment before, when the queue manager still has it: what is asked of the
+// deferred queue then passes it by.
+func (p *prober) deferred(id string) error {
+	for end := time.Now().Add(p.patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if found, err := filepath.Glob("/var/spool/postfix/deferred/*/" + id); err != nil || len(found) > 0 {
+			return err
+		}
+	}
+	return fmt.Errorf("%s is not among the deferred within %v", id, p.patience)
 }
 
 // close ends the sessions of the probes: a server that has one outlives a

@@ -191,7 +191,7 @@ func probeBounce(p *prober) error {
 // probeExpired: a message that was deferred and then given up, by an administrator.
 func probeExpired(p *prober) error {
 	return p.bounced("later", fmt.Sprintf("patient%d", p.n), func(id string) error {
-		if err := p.logs(0, id+": to=<"+p.named("patient", "dest.test")+">"); err != nil {
+		if err := p.deferred(id); err != nil {
 			return err
 		}
 		if _, err := run("", "postsuper", "-e", id); err != nil {

@@ -11,14 +11,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"postern/internal/scratch"
 	"postern/internal/scratch/scratchtest"
 )
 
-// running is a host with the default budget whose Run goes until the test ends.
+// budget is longer than DefaultBudget, so that a Redis which is not away keeps
+// it on a busy machine, too.
+const budget = time.Second
+
+// running is a host with that budget whose Run goes until the test ends.
 func running(t *testing.T, at string) host {
 	t.Helper()
-	h := shareAt(t, at, nil, SharedOptions{Budget: DefaultBudget})
+	h := shareAt(t, at, nil, SharedOptions{Budget: budget})
 	h.keepRunning(t)
 	return h
 }
@@ -44,6 +50,18 @@ func decided(t *testing.T, s Store, d Debit) (Outcome, time.Duration) {
 		t.Fatal(err)
 	}
 	return o[0], time.Since(began)
+}
+
+// decidedByRedis asks until Redis decides: on a busy machine an answer may take
+// longer than the budget.
+func (h host) decidedByRedis(t *testing.T, d Debit) (o Outcome) {
+	t.Helper()
+	eventually(t, "Redis decides", func() bool {
+		before := testutil.ToFloat64(h.Shared.metrics.decided)
+		o, _ = decided(t, h, d)
+		return testutil.ToFloat64(h.Shared.metrics.decided) == before
+	})
+	return o
 }
 
 func everyDay(n int64) Debit {
@@ -83,7 +101,7 @@ func TestRealSharedKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "Redis is back", h.Up)
-		if o := s.one(t, peek); o.Remaining != 90 {
+		if o := h.decidedByRedis(t, peek); o.Remaining != 90 {
 			t.Errorf("%+v after 10 in memory", o)
 		}
 	}
@@ -123,7 +141,7 @@ func TestRealSharedStopped(t *testing.T) {
 	}
 	eventually(t, "Redis is back", h.Up)
 	// The 20 that hung may have been charged by Redis when it went on.
-	if o := s.one(t, peek); o.Remaining > 1000-221 || o.Remaining < 1000-241 {
+	if o := h.decidedByRedis(t, peek); o.Remaining > 1000-221 || o.Remaining < 1000-241 {
 		t.Errorf("%+v", o)
 	}
 }
@@ -135,7 +153,7 @@ func TestRealSharedOvershoot(t *testing.T) {
 	server := scratchtest.Redis(t, scratch.RedisOptions{})
 	var hosts []host
 	for range 2 {
-		hosts = append(hosts, shareAt(t, "redis://"+server.Addr(), nil, SharedOptions{Budget: DefaultBudget}))
+		hosts = append(hosts, shareAt(t, "redis://"+server.Addr(), nil, SharedOptions{Budget: budget}))
 	}
 	for i := range 4 { // both know of both
 		hosts[i%2].rounds(t, true)
@@ -182,12 +200,12 @@ func TestRealSharedOvershoot(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	shares := hosts[0].absences() + hosts[1].absences()
-	if got := int(fit.Load()); got < 2*limit || got > limit+shares*limit/2 {
+	if got := int(fit.Load()); got <= limit || got > limit+shares*limit/2 {
 		t.Errorf("%d fit; the limit is %d, and %d shares of half as much besides", got, limit, shares)
 	}
 	d := everyDay(limit)
 	for _, h := range hosts {
-		if o, _ := decided(t, h, d); o.Fits {
+		if o := h.decidedByRedis(t, d); o.Fits {
 			t.Errorf("%+v: more was let through than the limit, and there is room", o)
 		}
 	}
@@ -213,7 +231,7 @@ func TestRealSharedCluster(t *testing.T) {
 	}
 	eventually(t, "the Cluster is back", h.Up)
 	d.Total = 0
-	if o := s.one(t, d); o.Remaining != 98 {
+	if o := h.decidedByRedis(t, d); o.Remaining != 98 {
 		t.Errorf("%+v", o)
 	}
 }

@@ -2,6 +2,7 @@ package counter
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,7 +66,7 @@ func TestSharedRun(t *testing.T) {
 	if err := server.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	until("Redis is back", h.Up)
+	until("Redis is back", func() bool { return h.Up() && strings.Contains(h.log.String(), "is back") })
 	h.logged(t, "Redis is away", "Redis is back")
 	stop()
 	if err := <-done; err != nil {
