@@ -143,7 +143,7 @@ func (s *storeTrouble) after(t *testing.T) {
 }
 
 // srsTroubleBlocks have the daemon wait for its store no longer than need be.
-const srsTroubleBlocks = "database: {driver: sqlite, path: {dir}/postern.db, connect_timeout: 500ms, statement_timeout: 500ms}\n"
+const srsTroubleBlocks = "database: {driver: sqlite, path: {dir}/postern.db, connect_timeout: 1s, statement_timeout: 1s}\n"
 
 // TestSRSStoreLocked: another program has the SQLite file locked.
 func TestSRSStoreLocked(t *testing.T) {

@@ -62,7 +62,7 @@ func TestMariaDBBansAgainstOthers(t *testing.T) {
 	})
 	t.Run("it never ends", func(t *testing.T) {
 		o := o
-		o.StatementTimeout = 200 * time.Millisecond
+		o.StatementTimeout = time.Second
 		tx, err := openStore(t, optionsOf(m)).DB().BeginTxx(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -218,7 +218,7 @@ func TestMariaDBBanRights(t *testing.T) {
 func TestMariaDBBanOutage(t *testing.T) {
 	m := scratchtest.Database(t, scratch.MariaDBOptions{})
 	o := optionsOf(m)
-	o.ConnectTimeout = 200 * time.Millisecond
+	o.ConnectTimeout = time.Second
 	b := bansOf(openStore(t, o))
 	if err := m.Pause(); err != nil {
 		t.Fatal(err)

@@ -319,7 +319,7 @@ func TestBanOddTimes(t *testing.T) {
 }
 
 func TestBanTrouble(t *testing.T) {
-	busy := func(o *Options) { o.StatementTimeout = 20 * time.Millisecond }
+	busy := func(o *Options) { o.StatementTimeout = 500 * time.Millisecond }
 	tests := []struct {
 		name string
 		make func(t *testing.T) *Store

@@ -148,7 +148,7 @@ func TestSQLiteFull(t *testing.T) {
 // TestSQLiteLocked: somebody else writes for long; readers do not notice, and
 // a writer is told.
 func TestSQLiteLocked(t *testing.T) {
-	s := newSQLite(t, func(o *Options) { o.StatementTimeout = 20 * time.Millisecond })
+	s := newSQLite(t, func(o *Options) { o.StatementTimeout = 500 * time.Millisecond })
 	mustExec(t, s, `INSERT INTO domain (name) VALUES ('x.test')`)
 	other, err := openSQLite(s.options)
 	if err != nil {

@@ -104,7 +104,7 @@ func inTime(t *testing.T, s subject, want string) {
 
 func limit(t *testing.T, s subject, began time.Time) {
 	t.Helper()
-	if d := time.Since(began); d > s.options.Timeout+2*time.Second { // a busy host is forgiven two
+	if d := time.Since(began); d > s.options.Timeout+10*time.Second { // a busy host is forgiven much
 		t.Errorf("took %v", d)
 	}
 }
@@ -125,13 +125,13 @@ func TestRedisKilledAndRestarted(t *testing.T) {
 
 func TestRedisStopped(t *testing.T) {
 	r := startRedis(t)
-	s := subject{Store: open(t, r.at(), Options{Timeout: 300 * time.Millisecond})}
+	s := subject{Store: open(t, r.at(), Options{Timeout: time.Second})}
 	s.put(t, "a@b.c")
 	if err := r.Pause(); err != nil {
 		t.Fatal(err)
 	}
 	inTime(t, s, "no answer in time")
-	fails(t, open(t, r.at(), Options{Timeout: 300 * time.Millisecond}).Ping(t.Context()), "no answer in time")
+	fails(t, open(t, r.at(), Options{Timeout: time.Second}).Ping(t.Context()), "no answer in time")
 	if err := r.Resume(); err != nil {
 		t.Fatal(err)
 	}
