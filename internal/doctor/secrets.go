@@ -15,7 +15,7 @@ func secretKinds() []Kind {
 		{"secret-readable", Error, "others on this host can read a password or a key"},
 		{"secret-missing", Error, "a file with a password or a key is not there: the daemon does not start, or its maps answer TEMP"},
 		{"secret-unseen", Note, "a file with a password or a key could not be looked at"},
-		{"secret-short", Warning, "a secret of SRS can be guessed from an address that it signed: who has it sends mail through this host to anywhere"},
+		{"secret-short", Warning, "a secret of SRS can be guessed from addresses that it signed: who has it sends mail through this host to anywhere"},
 	}
 }
 
@@ -67,7 +67,7 @@ func checkShortSecrets(h *Host, f *findings) {
 	}
 	for i, s := range secrets {
 		if len(s.Text) < shortestSecret {
-			f.add("secret-short", path, "postern srs rotate, then delete the short one: at once, or after 22 days if bounces to mail that has left shall arrive", "secret %d of SRS has %d bytes: it can be found by trying with one address that it signed, and who has it sends mail through this host to anywhere", i+1, len(s.Text))
+			f.add("secret-short", path, "postern srs rotate, then delete the short one: at once, or after 22 days if bounces to mail that has left shall arrive", "secret %d of SRS has %d bytes: it can be found by trying, with a few addresses that it signed, and who has it sends mail through this host to anywhere", i+1, len(s.Text))
 		}
 	}
 }
