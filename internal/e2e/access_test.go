@@ -100,9 +100,7 @@ func reached(t *testing.T, block, complaint string, cf bool) {
 			t.Errorf("%s: answered after %v", q.name, took)
 		}
 	}
-	if complaint != "" && !strings.Contains(d.log(), complaint) {
-		t.Errorf("the log does not say %q", complaint)
-	}
+	d.await(t, fmt.Sprintf("the log says %q", complaint), func() bool { return strings.Contains(d.log(), complaint) })
 	for _, password := range []string{shared.db.Password(), securePassword} {
 		if strings.Contains(d.log(), password) {
 			t.Error("the log holds a password")

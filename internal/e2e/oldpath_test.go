@@ -49,9 +49,9 @@ func TestOldPath(t *testing.T) {
 		cf("handles.cf", "SELECT address FROM alias_handle WHERE handle = '%u' AND active = 1"),
 		cf("aliases.cf", "SELECT goto FROM alias_before WHERE address = '%s' AND active = 1"),
 		cf("logins.cf", "SELECT login FROM smtp_sender_acl WHERE sender = '%s' AND active = 1 LIMIT 1")))
-	if !strings.Contains(d.log(), "map is not compared with its old path") {
-		t.Error("a file that is not there is not complained of")
-	}
+	d.await(t, "a file that is not there is complained of", func() bool {
+		return strings.Contains(d.log(), "map is not compared with its old path")
+	})
 
 	a := d.asker()
 	defer a.close()

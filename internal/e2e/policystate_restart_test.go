@@ -171,9 +171,9 @@ func TestPolicyStateForbidden(t *testing.T) {
 	d.user = nobody
 	mustDo(t, os.Mkdir(filepath.Join(d.dir, "state"), 0o755))
 	d.begin(t)
-	if !strings.Contains(lastLine(d.log(), "set state_dir to a folder that this user can write"), "level=WARN") {
-		t.Error("no warning")
-	}
+	d.await(t, "a warning", func() bool {
+		return strings.Contains(lastLine(d.log(), "set state_dir to a folder that this user can write"), "level=WARN")
+	})
 	d.spendState(t)
 	d.wantState(t, 3, "DUNNO")
 	d.stop(t)

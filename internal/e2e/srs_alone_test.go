@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"postern/internal/scratch"
 )
 
 // nobody is the user without any right.
@@ -74,13 +76,11 @@ func TestSRSDaemonAlone(t *testing.T) {
 		p.testBack(t, h, milted, made)
 	})
 	t.Run("hanging", func(t *testing.T) {
-		p.srs.signal(t, syscall.SIGSTOP)
-		p.testAway(t, h, made)
-		p.srs.signal(t, syscall.SIGCONT)
+		p.srs.process.hangs(t, func() { p.testAway(t, h, made) })
 		p.testBack(t, h, milted, made)
 	})
 	t.Run("without aliases", func(t *testing.T) {
-		p.maps.hangs(t, func() { milted.refuses(t, "friend@far.test", "stays@fwd.test", "451") })
+		p.maps.process.hangs(t, func() { milted.refuses(t, "friend@far.test", "stays@fwd.test", "451") })
 		wantEnvelope(t, milted.forwards(t, "friend@far.test", "stays@fwd.test"), "friend@far.test", "box@home.test")
 	})
 	s.flows(t, 50)
@@ -119,18 +119,10 @@ func (p srsPair) testBack(t *testing.T, h, milted *srsHost, made string) {
 	h.refuses(t, "", forged(made), "550 5.1.1")
 }
 
-// signal sends one to the daemon.
-func (d *daemon) signal(t *testing.T, sig syscall.Signal) {
+// hangs does something while the process answers nobody.
+func (p *process) hangs(t *testing.T, do func()) {
 	t.Helper()
-	if err := d.process.cmd.Process.Signal(sig); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// hangs does something while the daemon answers nobody.
-func (d *daemon) hangs(t *testing.T, do func()) {
-	t.Helper()
-	d.signal(t, syscall.SIGSTOP)
-	defer d.signal(t, syscall.SIGCONT)
+	mustDo(t, scratch.Freeze(p.cmd.Process.Pid))
+	defer func() { mustDo(t, p.cmd.Process.Signal(syscall.SIGCONT)) }()
 	do()
 }

@@ -222,13 +222,7 @@ func TestSRSStoreRedis(t *testing.T) {
 	redis.start(t)
 	s.after(t)
 	t.Run("hanging", func(t *testing.T) {
-		if err := redis.process.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
-		s.during(t, "", false)
-		if err := redis.process.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-			t.Fatal(err)
-		}
+		redis.process.hangs(t, func() { s.during(t, "", false) })
 		s.after(t)
 	})
 }

@@ -65,6 +65,9 @@ func (p *process) signal(sig syscall.Signal) error {
 	if !p.alive() {
 		return errors.New("process has ended")
 	}
+	if sig == syscall.SIGSTOP {
+		return Freeze(p.cmd.Process.Pid)
+	}
 	return p.cmd.Process.Signal(sig)
 }
 

@@ -197,7 +197,7 @@ func TestRealRedisAway(t *testing.T) {
 		begin, ended func()
 	}{
 		{"killed", "connection refused", r.kill, func() { r.start(t) }},
-		{"frozen", "no answer in time", func() { r.signal(t, syscall.SIGSTOP) }, func() { r.signal(t, syscall.SIGCONT) }},
+		{"frozen", "no answer in time", func() { r.freeze(t) }, func() { r.signal(t, syscall.SIGCONT) }},
 		{"full", "maxmemory", func() { r.config(t, "maxmemory", "1") }, func() { r.config(t, "maxmemory", "0") }},
 		{"replica", "READONLY", func() { r.do(t, "REPLICAOF", "127.0.0.1", "1") }, func() { r.do(t, "REPLICAOF", "NO", "ONE") }},
 		{"loading", "LOADING", func() {
@@ -239,6 +239,12 @@ func TestRealRedisAway(t *testing.T) {
 			trouble.ended()
 			eventually(t, "greylisting is back", deferred)
 		})
+	}
+}
+
+func (r *redisServer) freeze(t *testing.T) {
+	if err := scratch.Freeze(r.process.Process.Pid); err != nil {
+		t.Fatal(err)
 	}
 }
 
