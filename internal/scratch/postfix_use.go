@@ -101,8 +101,28 @@ type QueuedMessage struct {
 	} `json:"recipients"`
 }
 
-// Queue lists the mail that has not left yet.
+// Queue lists the mail that has not left yet. showq(8) reads one queue after the
+// other and misses a message that moves meanwhile, so it is asked twice; what it
+// said last of a message is right.
 func (p *Postfix) Queue(ctx context.Context) ([]QueuedMessage, error) {
+	before, err := p.listing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := p.listing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range before {
+		if !slices.ContainsFunc(messages, func(later QueuedMessage) bool { return later.ID == m.ID }) {
+			messages = append(messages, m)
+		}
+	}
+	return messages, nil
+}
+
+// listing is what showq(8) tells at once.
+func (p *Postfix) listing(ctx context.Context) ([]QueuedMessage, error) {
 	out, err := p.checked(ctx, "postqueue", "-j")
 	if err != nil {
 		return nil, err
