@@ -76,10 +76,32 @@ func (q *Queue) nullSender(ctx context.Context) string {
 	return strings.TrimSpace(value.String())
 }
 
-// list has each be called for every message of the queue. Mail in maildrop is
-// in nobody's hands yet, and cannot be held.
+// list has each be called once for every message of the queue. showq(8) reads one
+// queue after the other: it misses a message that moves meanwhile, or has it
+// twice. So it is asked twice, and what it repeats is left out.
 func (q *Queue) list(ctx context.Context, each func(listed)) error {
-	null := q.nullSender(ctx)
+	type message struct {
+		id      string
+		arrived int64 // short IDs are used again
+	}
+	null, seen := q.nullSender(ctx), map[message]bool{}
+	once := func(l listed) {
+		if m := (message{l.ID, l.Arrived}); !seen[m] {
+			seen[m] = true
+			each(l)
+		}
+	}
+	for range 2 {
+		if err := q.pass(ctx, null, once); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pass is what showq(8) tells at once. Mail in maildrop is in nobody's hands yet,
+// and cannot be held.
+func (q *Queue) pass(ctx context.Context, null string, each func(listed)) error {
 	stderr, err := q.Run(ctx, "", func(r io.Reader) error {
 		for d := json.NewDecoder(r); ; {
 			var l listed
