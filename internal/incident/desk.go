@@ -287,7 +287,7 @@ func (d *Desk) check(ctx context.Context, report *Report) error {
 // onHold is the hold queue by ID.
 func (d *Desk) onHold(ctx context.Context) (map[string][]Message, error) {
 	held := map[string][]Message{}
-	err := d.Queue.list(ctx, func(l listed) {
+	err := d.Queue.pass(ctx, d.Queue.nullSender(ctx), func(l listed) { // what is on hold does not move
 		if l.Queue == "hold" {
 			held[l.ID] = append(held[l.ID], listed{ID: l.ID, Queue: l.Queue, Arrived: l.Arrived, Sender: l.Sender}.message())
 		}
