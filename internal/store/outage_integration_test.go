@@ -166,7 +166,7 @@ func TestMariaDBKilledUnderLoad(t *testing.T) {
 		}
 		back := time.Now()
 		waitFor(t, "answers", &good)
-		if took := time.Since(back); took > 10*time.Second { // a busy machine is forgiven much
+		if took := time.Since(back); took > 2*time.Second {
 			t.Errorf("round %d: first answer %v after the server was back", round, took)
 		}
 	}
@@ -226,18 +226,13 @@ func TestMariaDBHangs(t *testing.T) {
 	if err := m.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); ; { // all of its threads stop in a while
-		if _, err := readOne(t.Context(), st, "x"); err != nil || time.Now().After(end) {
-			break
-		}
-	}
 	for _, what := range []string{"kept connection", "new connection"} {
 		start := time.Now()
 		_, err := readOne(t.Context(), st, "x")
 		if err == nil || !strings.Contains(err.Error(), "no answer in time") {
 			t.Errorf("%s: %v", what, err)
 		}
-		if took := time.Since(start); took > 20*time.Second { // a busy machine is forgiven much
+		if took := time.Since(start); took > 5*time.Second {
 			t.Errorf("%s: %v", what, took)
 		}
 	}
