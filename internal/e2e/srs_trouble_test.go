@@ -5,14 +5,12 @@ package e2e
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
+	"postern/internal/scratch"
 	"postern/internal/scratch/scratchtest"
 )
 
@@ -207,57 +205,23 @@ func TestSRSStoreDiskFull(t *testing.T) {
 // TestSRSStoreRedis: the Redis server is killed and comes back, also while the
 // daemon starts.
 func TestSRSStoreRedis(t *testing.T) {
-	redis := newRedis(t)
-	redis.start(t)
-	d := newNativeSRS(t, srsTroubleBlocks, "store: redis://"+redis.addr+"/3")
+	redis := scratchtest.Redis(t, scratch.RedisOptions{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}}) // it forgets nothing
+	d := newNativeSRS(t, srsTroubleBlocks, "store: redis://"+redis.Addr()+"/3")
 	makeSQLite(t, d.file("postern.db"), srsRows)
 	s := startStoreTrouble(t, d.begin(t))
-	redis.process.end(syscall.SIGKILL)
+	redis.Kill()
 	s.during(t, "", false)
 	t.Run("at a start", func(t *testing.T) {
 		d.stop(t)
 		d.begin(t)
 		s.during(t, "", false)
 	})
-	redis.start(t)
+	mustDo(t, redis.Start(t.Context()))
 	s.after(t)
 	t.Run("hanging", func(t *testing.T) {
-		redis.process.hangs(t, func() { s.during(t, "", false) })
+		mustDo(t, redis.Pause())
+		s.during(t, "", false)
+		mustDo(t, redis.Resume())
 		s.after(t)
-	})
-}
-
-// redis is a Redis server that forgets nothing when it is killed.
-type redis struct {
-	dir, addr string
-	process   *process
-}
-
-func newRedis(t *testing.T) *redis {
-	t.Helper()
-	r := &redis{dir: openFolder(t), addr: freeAddr(t)}
-	t.Cleanup(func() { r.process.end(syscall.SIGKILL) })
-	return r
-}
-
-// start runs the server and waits until it answers.
-func (r *redis) start(t *testing.T) {
-	t.Helper()
-	_, port, _ := net.SplitHostPort(r.addr)
-	cmd := exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", r.dir, "--save", "", "--appendonly", "yes",
-		"--appendfsync", "always", "--logfile", filepath.Join(r.dir, "log"))
-	var err error
-	if r.process, err = startProcess(cmd); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "Redis answers", func() bool {
-		conn, err := net.Dial("tcp", r.addr)
-		if err != nil {
-			return false
-		}
-		defer conn.Close()
-		fmt.Fprint(conn, "PING\r\n")
-		line, err := bufio.NewReader(conn).ReadString('\n')
-		return err == nil && strings.HasPrefix(line, "+PONG")
 	})
 }

@@ -5,80 +5,49 @@ package greylist
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/redis/go-redis/v9"
 
 	"postern/internal/scratch"
+	"postern/internal/scratch/scratchtest"
 	"postern/policyd"
 )
 
-// redisServer is a real one in a folder of its own.
-type redisServer struct {
-	dir, port string
-	process   *exec.Cmd
-	client    *redis.Client // of the test
+// redisServer is a real one.
+type redisServer struct{ *scratch.Redis }
+
+func startRedis(t *testing.T) redisServer {
+	t.Helper()
+	return redisServer{scratchtest.Redis(t, scratch.RedisOptions{})}
 }
 
-func startRedis(t *testing.T) *redisServer {
+func (r redisServer) start(t *testing.T, more ...string) {
 	t.Helper()
-	port, err := scratch.FreePort()
+	must(t, r.Start(t.Context(), more...))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &redisServer{dir: t.TempDir(), port: strconv.Itoa(port)}
-	r.start(t)
-	t.Cleanup(func() { r.kill() })
-	return r
 }
 
-func (r *redisServer) address() string { return "127.0.0.1:" + r.port }
-
-func (r *redisServer) start(t *testing.T, more ...string) {
+func (r redisServer) do(t *testing.T, command ...any) any {
 	t.Helper()
-	r.process = exec.Command("redis-server", append([]string{
-		"--bind", "127.0.0.1", "--port", r.port, "--dir", r.dir, "--save", "", "--appendonly", "no",
-		"--enable-debug-command", "yes", "--logfile", filepath.Join(r.dir, "log"),
-	}, more...)...)
-	if err := r.process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	r.client = redis.NewClient(&redis.Options{Addr: r.address(), DialerRetries: 1, Protocol: 2, MaxRetries: -1, DisableIdentity: true})
-	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", r.address())
-		if err == nil {
-			conn.Close()
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal("redis-server does not answer: ", err)
-		}
-	}
+	return scratchtest.RedisDo(t, r.Redis, command...)
 }
 
-// kill ends it as a crash would.
-func (r *redisServer) kill() {
-	if r.process != nil {
-		r.client.Close()
-		r.process.Process.Kill()
-		r.process.Wait()
-		r.process = nil
-	}
-}
+func (r redisServer) config(t *testing.T, name, value string) { r.do(t, "CONFIG", "SET", name, value) }
 
 // back lets so much time pass for every row. The server's clock cannot be set,
 // so what the rows say is moved.
-func (r *redisServer) back(t *testing.T, d time.Duration) {
+func (r redisServer) back(t *testing.T, d time.Duration) {
 	t.Helper()
 	const script = `for _, key in ipairs(redis.call('KEYS', '*')) do
   for _, field in ipairs({'f', 'p'}) do
@@ -87,15 +56,14 @@ func (r *redisServer) back(t *testing.T, d time.Duration) {
   end
   local left = redis.call('PTTL', key) - ARGV[1]
   if left <= 0 then redis.call('DEL', key) else redis.call('PEXPIRE', key, string.format('%.0f', left)) end
-end`
-	if err := r.client.Eval(t.Context(), script, nil, d.Milliseconds()).Err(); err != nil && err != redis.Nil {
-		t.Fatal(err)
-	}
+end
+return 'moved'`
+	r.do(t, "EVAL", script, 0, d.Milliseconds())
 }
 
 // host is one of several that share a server.
-func host(t *testing.T, r *redisServer, name string, o Options) *policyd.Policy {
-	o.Store, o.Host = newRedis(t, r.address(), testKey), name
+func host(t *testing.T, r redisServer, name string, o Options) *policyd.Policy {
+	o.Store, o.Host = newRedis(t, r.Addr(), testKey), name
 	return chain(newCheck(t, o))
 }
 
@@ -129,16 +97,17 @@ func TestRealRedisTwoHosts(t *testing.T) {
 // TestRealRedisRows: what is there, and how long it lives.
 func TestRealRedisRows(t *testing.T) {
 	r := startRedis(t)
-	s := newRedis(t, r.address(), testKey)
+	s := newRedis(t, r.Addr(), testKey)
 	mustJudge(t, s, visit("b.example", 1), false)
 	near := func(pattern string, want time.Duration) {
 		t.Helper()
-		keys, err := r.client.Keys(t.Context(), pattern).Result()
-		if err != nil || len(keys) == 0 {
-			t.Fatal(pattern, keys, err)
+		keys, _ := r.do(t, "KEYS", pattern).([]any)
+		if len(keys) == 0 {
+			t.Fatal(pattern, " has no key")
 		}
 		for _, key := range keys {
-			if life := r.client.PTTL(t.Context(), key).Val(); life > want || life < want-time.Minute {
+			ms, _ := r.do(t, "PTTL", key).(int64)
+			if life := time.Duration(ms) * time.Millisecond; life > want || life < want-time.Minute {
 				t.Errorf("%s lives %v, want %v", key, life, want)
 			}
 		}
@@ -158,7 +127,7 @@ func TestRealRedisRows(t *testing.T) {
 // TestRealRedisAtOnce: many hosts, one triplet, one group.
 func TestRealRedisAtOnce(t *testing.T) {
 	r := startRedis(t)
-	stores := []*Redis{newRedis(t, r.address(), testKey), newRedis(t, r.address(), testKey)}
+	stores := []*Redis{newRedis(t, r.Addr(), testKey), newRedis(t, r.Addr(), testKey)}
 	firsts, errs := make(chan bool, 40), make(chan error, 40)
 	for i := range 40 {
 		go func() {
@@ -191,19 +160,19 @@ func TestRealRedisAway(t *testing.T) {
 	log, text := logger()
 	clock, n := newClock(), 0
 	metrics := NewMetrics(prometheus.NewRegistry())
-	p := chain(newCheck(t, Options{Store: newRedisWithin(t, r.address(), testKey, 200*time.Millisecond), Metrics: metrics, Log: log, Now: clock.Now}))
+	p := chain(newCheck(t, Options{Store: newRedisWithin(t, r.Addr(), testKey, 200*time.Millisecond), Metrics: metrics, Log: log, Now: clock.Now}))
 	for _, trouble := range []struct {
 		name, want   string
 		begin, ended func()
 	}{
-		{"killed", "connection refused", r.kill, func() { r.start(t) }},
-		{"frozen", "no answer in time", func() { r.freeze(t) }, func() { r.signal(t, syscall.SIGCONT) }},
+		{"killed", "connection refused", r.Kill, func() { r.start(t) }},
+		{"frozen", "no answer in time", func() { must(t, r.Pause()) }, func() { must(t, r.Resume()) }},
 		{"full", "maxmemory", func() { r.config(t, "maxmemory", "1") }, func() { r.config(t, "maxmemory", "0") }},
 		{"replica", "READONLY", func() { r.do(t, "REPLICAOF", "127.0.0.1", "1") }, func() { r.do(t, "REPLICAOF", "NO", "ONE") }},
 		{"loading", "LOADING", func() {
 			r.do(t, "DEBUG", "POPULATE", 5000)
 			r.do(t, "SAVE")
-			r.kill()
+			r.Kill()
 			r.start(t, "--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024")
 		}, func() {}},
 	} {
@@ -242,27 +211,6 @@ func TestRealRedisAway(t *testing.T) {
 	}
 }
 
-func (r *redisServer) freeze(t *testing.T) {
-	if err := scratch.Freeze(r.process.Process.Pid); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (r *redisServer) signal(t *testing.T, s os.Signal) {
-	if err := r.process.Process.Signal(s); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (r *redisServer) config(t *testing.T, name, value string) { r.do(t, "CONFIG", "SET", name, value) }
-
-func (r *redisServer) do(t *testing.T, command ...any) {
-	t.Helper()
-	if err := r.client.Do(t.Context(), command...).Err(); err != nil {
-		t.Fatal(command, err)
-	}
-}
-
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
@@ -276,7 +224,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 func TestRealRedisLogin(t *testing.T) {
 	r := startRedis(t)
 	r.do(t, append([]any{"ACL", "SETUSER", "grey", "on", ">s3cr3t", "~{postern}:*"}, rights()...)...)
-	s := newRedis(t, "grey:s3cr3t@"+r.address(), testKey)
+	s := newRedis(t, "grey:s3cr3t@"+r.Addr(), testKey)
 	c := newCheck(t, Options{Store: s})
 	mustJudge(t, s, visit("b.example", 1), false)
 	if n, err := c.Release(t.Context(), "", "a@b.example", "user@mine.example"); n != 1 || err != nil {
